@@ -1,0 +1,2 @@
+//! choreoctl
+fn main() {}
