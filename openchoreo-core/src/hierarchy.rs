@@ -1,0 +1,342 @@
+//! Who an object belongs to: its organization, project and component, decided by where it is.
+//!
+//! An object's organization is decided by the namespace that it is in: the Organization's own, or one that an
+//! administrator labelled for it. Labels that the object's author chose never decide; one that contradicts is an
+//! error that the object shows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Resource;
+use openchoreo_types::v1alpha1::{
+    Component, DataPlane, DeploymentPipeline, DeploymentTrack, Environment, Organization, PlatformKind, Project,
+};
+
+use crate::conditions::{CommonReason, Finding};
+use crate::kind::PlaneKey;
+use crate::labels;
+use crate::naming::{CellId, ComponentId};
+use crate::planner::PlanContext;
+use crate::platform::INDEX_COMPONENT;
+use crate::world::Select;
+
+/// Why an object cannot be placed in the hierarchy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HierarchyError {
+    /// The namespace is of no organization.
+    #[error("namespace `{namespace}` belongs to no organization; create Organization `{namespace}`, or label the namespace `openchoreo.dev/organization`")]
+    NoOrganization {
+        /// The namespace.
+        namespace: String,
+    },
+    /// A label names another parent than the one that the namespace decides.
+    #[error("label `{label}` says `{claimed}`, but the object is in {actual}; correct the label or move the object")]
+    Contradiction {
+        /// The label.
+        label: &'static str,
+        /// What it says.
+        claimed: String,
+        /// What the namespace decides.
+        actual: String,
+    },
+    /// A label that says which parent is meant is absent.
+    #[error("label `{label}` is missing; it names the {kind} that this object belongs to")]
+    MissingLabel {
+        /// The label.
+        label: &'static str,
+        /// Kind of the parent.
+        kind: &'static str,
+    },
+    /// Another object claims the same identity and was there first.
+    #[error("Component `{name}` of the same project exists in namespace `{elder}` and was there first; rename one")]
+    Duplicate {
+        /// Name of both.
+        name: String,
+        /// Namespace of the one that was there first.
+        elder: String,
+    },
+    /// A parent does not exist.
+    #[error("{kind} `{name}` does not exist in namespace `{namespace}`")]
+    NotFound {
+        /// Kind of the parent.
+        kind: &'static str,
+        /// Where it was looked for.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+}
+
+impl From<HierarchyError> for Finding {
+    fn from(error: HierarchyError) -> Self {
+        let reason = match &error {
+            HierarchyError::NoOrganization { .. } => CommonReason::NamespaceNotInOrganization,
+            HierarchyError::Contradiction { .. } => CommonReason::LabelContradiction,
+            HierarchyError::Duplicate { .. } => CommonReason::DuplicateIdentity,
+            HierarchyError::MissingLabel { .. } | HierarchyError::NotFound { .. } => CommonReason::ParentNotFound,
+        };
+        Self::new(reason, error.to_string())
+    }
+}
+
+/// What a namespace of the control plane is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// The organization; also the name of the organization's own namespace, where Projects, Environments, DataPlanes
+    /// and DeploymentPipelines are.
+    pub organization: String,
+    /// The project, where an administrator labelled the namespace for one.
+    pub project: Option<String>,
+}
+
+/// Finds out what a namespace is for.
+///
+/// # Errors
+/// The namespace belongs to no organization.
+pub fn home(cx: &PlanContext<'_>, namespace: &str) -> Result<Home, HierarchyError> {
+    let exists = |name: &str| cx.get::<Organization>("", name).is_some_and(|o| o.metadata.deletion_timestamp.is_none());
+    if exists(namespace) {
+        return Ok(Home { organization: namespace.to_owned(), project: None });
+    }
+    let labels = cx.get::<Namespace>("", namespace).and_then(|n| n.metadata.labels.clone()).unwrap_or_default();
+    match labels.get(labels::ORGANIZATION) {
+        Some(organization) if exists(organization) => {
+            Ok(Home { organization: organization.clone(), project: labels.get(labels::PROJECT).cloned() })
+        }
+        _ => Err(HierarchyError::NoOrganization { namespace: namespace.to_owned() }),
+    }
+}
+
+/// Finds out what the namespace of an object is for, and holds the object's own labels against it.
+///
+/// # Errors
+/// The namespace belongs to no organization, or a label contradicts it.
+pub fn home_of<K: PlatformKind>(cx: &PlanContext<'_>, object: &K) -> Result<Home, HierarchyError> {
+    let home = home(cx, object.meta().namespace.as_deref().unwrap_or_default())?;
+    let claimed = |label: &'static str| object.meta().labels.as_ref().and_then(|labels| labels.get(label));
+    if let Some(claimed) = claimed(labels::ORGANIZATION)
+        && *claimed != home.organization
+    {
+        let actual = format!("organization `{}`", home.organization);
+        return Err(HierarchyError::Contradiction { label: labels::ORGANIZATION, claimed: claimed.clone(), actual });
+    }
+    if let (Some(project), Some(claimed)) = (&home.project, claimed(labels::PROJECT))
+        && claimed != project
+    {
+        let actual = format!("a namespace of project `{project}`");
+        return Err(HierarchyError::Contradiction { label: labels::PROJECT, claimed: claimed.clone(), actual });
+    }
+    Ok(home)
+}
+
+/// A component with its ancestors.
+#[derive(Clone, Debug)]
+pub struct ComponentScope {
+    /// Organization name.
+    pub organization: String,
+    /// The project.
+    pub project: Arc<Project>,
+    /// The component.
+    pub component: Arc<Component>,
+}
+
+impl ComponentScope {
+    /// The names that identify the component.
+    pub fn id(&self) -> ComponentId<'_> {
+        ComponentId::new(&self.organization, name_of(&*self.project), name_of(&*self.component))
+    }
+
+    /// Namespace of the component and all that is made for it.
+    pub fn namespace(&self) -> &str {
+        self.component.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    /// The project in an environment.
+    pub fn cell<'a>(&'a self, environment: &'a str) -> CellId<'a> {
+        CellId::new(&self.organization, name_of(&*self.project), environment)
+    }
+}
+
+/// The name of an object; empty where it has none yet.
+pub fn name_of<K: Resource<DynamicType = ()>>(object: &K) -> &str {
+    object.meta().name.as_deref().unwrap_or_default()
+}
+
+/// A label of an object.
+pub fn label_of<'a, K: Resource<DynamicType = ()>>(object: &'a K, label: &str) -> Option<&'a str> {
+    object.meta().labels.as_ref()?.get(label).map(String::as_str)
+}
+
+/// Places a component: its organization by its namespace, its project by `spec.owner.projectName`.
+///
+/// # Errors
+/// No organization, a contradiction, or no such project.
+pub fn scope_of_component(cx: &PlanContext<'_>, component: &Arc<Component>) -> Result<ComponentScope, HierarchyError> {
+    let home = home_of(cx, &**component)?;
+    let wanted = &component.spec.owner.project_name;
+    if let Some(project) = &home.project
+        && project != wanted
+    {
+        return Err(HierarchyError::NotFound {
+            kind: "Project",
+            namespace: home.organization.clone(),
+            name: format!("{wanted} (this namespace is of project {project}; `spec.owner.projectName` must say so)"),
+        });
+    }
+    let project = cx.get::<Project>(&home.organization, wanted).ok_or_else(|| HierarchyError::NotFound {
+        kind: "Project",
+        namespace: home.organization.clone(),
+        name: wanted.clone(),
+    })?;
+    if let Some(claimed) = label_of(&**component, labels::PROJECT)
+        && claimed != wanted
+    {
+        let actual = format!("project `{wanted}` by `spec.owner.projectName`");
+        return Err(HierarchyError::Contradiction { label: labels::PROJECT, claimed: claimed.to_owned(), actual });
+    }
+    if let Some(elder) = elder_twin(cx, &home.organization, component) {
+        return Err(HierarchyError::Duplicate { name: name_of(&**component).to_owned(), elder });
+    }
+    Ok(ComponentScope { organization: home.organization, project, component: Arc::clone(component) })
+}
+
+/// Another component of the same organization, project and name, in another namespace, that was there first: the two
+/// claim one identity, so only the elder is deployed.
+fn elder_twin(cx: &PlanContext<'_>, organization: &str, component: &Component) -> Option<String> {
+    let claim = format!("{}/{}", component.spec.owner.project_name, name_of(component));
+    let age = |of: &Component| (of.metadata.creation_timestamp.clone(), of.metadata.namespace.clone());
+    let twins = cx.list::<Component>(Select::of::<Component>().index(INDEX_COMPONENT, claim));
+    twins
+        .into_iter()
+        .filter(|twin| twin.metadata.namespace != component.metadata.namespace && age(twin) < age(component))
+        .filter_map(|twin| twin.metadata.namespace.clone())
+        .find(|namespace| claimed_organization(cx, namespace).as_deref() == Some(organization))
+}
+
+/// The organization that a namespace says it is of, whether that organization exists (any more) or not: for cleaning.
+pub fn claimed_organization(cx: &PlanContext<'_>, namespace: &str) -> Option<String> {
+    let labelled = cx.get::<Namespace>("", namespace)?.metadata.labels.clone().unwrap_or_default();
+    Some(labelled.get(labels::ORGANIZATION).cloned().unwrap_or_else(|| namespace.to_owned()))
+}
+
+/// Places an object that names its component by label: a track, an artifact, a deployment, an endpoint.
+///
+/// # Errors
+/// No label, no such component, or the component itself cannot be placed.
+pub fn scope_by_label<K: PlatformKind>(cx: &PlanContext<'_>, object: &K) -> Result<ComponentScope, HierarchyError> {
+    home_of(cx, object)?;
+    let name = required_label(object, labels::COMPONENT, "Component")?;
+    scope_by_name(cx, object.meta().namespace.as_deref().unwrap_or_default(), name)
+}
+
+/// Places the component of a name in a namespace.
+///
+/// # Errors
+/// No such component, or it cannot be placed.
+pub fn scope_by_name(cx: &PlanContext<'_>, namespace: &str, name: &str) -> Result<ComponentScope, HierarchyError> {
+    let component = cx.get::<Component>(namespace, name).ok_or_else(|| HierarchyError::NotFound {
+        kind: "Component",
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    })?;
+    scope_of_component(cx, &component)
+}
+
+/// A label that says which parent is meant.
+///
+/// # Errors
+/// It is absent or empty.
+pub fn required_label<'a, K: PlatformKind>(
+    object: &'a K,
+    label: &'static str,
+    kind: &'static str,
+) -> Result<&'a str, HierarchyError> {
+    label_of(object, label).filter(|value| !value.is_empty()).ok_or(HierarchyError::MissingLabel { label, kind })
+}
+
+/// The track of a component by its name: the `openchoreo.dev/name` label of the track, or its object name.
+pub fn track_of(cx: &PlanContext<'_>, scope: &ComponentScope, track: &str) -> Option<Arc<DeploymentTrack>> {
+    tracks_of(cx, scope).into_iter().find(|candidate| track_name(candidate) == track)
+}
+
+/// All tracks of a component that are not being deleted, by object name.
+pub fn tracks_of(cx: &PlanContext<'_>, scope: &ComponentScope) -> Vec<Arc<DeploymentTrack>> {
+    let select = children(scope);
+    let tracks = cx.list::<DeploymentTrack>(select);
+    tracks.into_iter().filter(|track| track.metadata.deletion_timestamp.is_none()).collect()
+}
+
+/// Objects in the namespace of a component that name it by label; the kind is filled in by the list that uses it.
+pub fn children(scope: &ComponentScope) -> Select {
+    children_of(scope.namespace(), name_of(&*scope.component))
+}
+
+/// Objects of a namespace that name a component by label; the kind is filled in by the list that uses it.
+pub fn children_of(namespace: &str, component: &str) -> Select {
+    Select::of::<DeploymentTrack>().namespace(namespace).label(labels::COMPONENT, component)
+}
+
+/// The name that a track goes by.
+pub fn track_name(track: &DeploymentTrack) -> &str {
+    label_of(track, labels::NAME).unwrap_or_else(|| name_of(track))
+}
+
+/// The labels of an object that is made for a component: its identity, and its own name.
+pub fn child_labels(scope: &ComponentScope, name: &str, more: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let id = scope.id();
+    let own = [
+        (labels::ORGANIZATION, id.organization),
+        (labels::PROJECT, id.project),
+        (labels::COMPONENT, id.component),
+        (labels::NAME, name),
+    ];
+    own.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+/// The pipeline of a project.
+///
+/// # Errors
+/// It does not exist.
+pub fn pipeline_of(cx: &PlanContext<'_>, organization: &str, project: &Project) -> Result<Arc<DeploymentPipeline>, HierarchyError> {
+    let name = &project.spec.deployment_pipeline_ref;
+    cx.get(organization, name).ok_or_else(|| HierarchyError::NotFound {
+        kind: "DeploymentPipeline",
+        namespace: organization.to_owned(),
+        name: name.clone(),
+    })
+}
+
+/// An environment and the data plane that serves it.
+#[derive(Clone, Debug)]
+pub struct EnvironmentScope {
+    /// The environment.
+    pub environment: Arc<Environment>,
+    /// The data plane.
+    pub data_plane: Arc<DataPlane>,
+    /// The key of its plane.
+    pub plane: PlaneKey,
+}
+
+/// Resolves an environment of an organization and its data plane.
+///
+/// # Errors
+/// Either does not exist, or is being deleted.
+pub fn environment_of(cx: &PlanContext<'_>, organization: &str, name: &str) -> Result<EnvironmentScope, HierarchyError> {
+    let not_found = |kind: &'static str, name: &str| HierarchyError::NotFound {
+        kind,
+        namespace: organization.to_owned(),
+        name: name.to_owned(),
+    };
+    let environment = cx
+        .get::<Environment>(organization, name)
+        .filter(|environment| environment.metadata.deletion_timestamp.is_none())
+        .ok_or_else(|| not_found("Environment", name))?;
+    let plane_name = environment.spec.data_plane_ref.clone().unwrap_or_default();
+    let data_plane = cx
+        .get::<DataPlane>(organization, &plane_name)
+        .filter(|plane| plane.metadata.deletion_timestamp.is_none())
+        .ok_or_else(|| not_found("DataPlane", &plane_name))?;
+    Ok(EnvironmentScope { environment, data_plane, plane: PlaneKey::data_plane(organization, plane_name) })
+}

@@ -1,0 +1,229 @@
+//! Plans: what should be, as data.
+//!
+//! A [`Plan`] names the objects wanted in each plane, what is to be deleted, the status of the planned object, and
+//! when to look again. [`effects`](effects::effects) compares it with the World; what is already so costs no request.
+
+pub mod effects;
+pub mod remote;
+
+use jiff::Timestamp;
+use kube::Resource;
+use openchoreo_types::v1alpha1::{PlatformKind, PlatformStatus};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::conditions::{self, Finding, Reason};
+use crate::kind::{Kind, ObjectKey, PlaneKey};
+use crate::labels::{self, Owner};
+use crate::naming::hash::digest16;
+use crate::planner::PlanContext;
+
+/// An object that should be in a plane, as it is applied.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Wanted {
+    /// The plane it belongs in.
+    pub plane: PlaneKey,
+    /// Its key there.
+    pub key: ObjectKey,
+    /// The object: exactly the fields that are applied.
+    pub object: Value,
+}
+
+/// An object that should no longer be in a plane.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Deletion {
+    /// The plane it is in.
+    pub plane: PlaneKey,
+    /// Its key there.
+    pub key: ObjectKey,
+    /// The uid that was seen: another object of the same name is not deleted.
+    pub uid: String,
+}
+
+/// What should become of the finalizer of the planned object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Finalizer {
+    /// It is left as it is.
+    #[default]
+    Leave,
+    /// It holds the object until what it owns is gone.
+    Hold(&'static str),
+    /// Nothing is left to clean: the object may go.
+    Release(&'static str),
+}
+
+/// What a planner wants: pure data, ordered, printable.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Plan {
+    /// Objects wanted, in the order in which they are applied.
+    pub wanted: Vec<Wanted>,
+    /// Objects to be deleted.
+    pub deletions: Vec<Deletion>,
+    /// The whole status of the planned object.
+    pub status: Option<Value>,
+    /// The finalizer of the planned object.
+    pub finalizer: Finalizer,
+    /// When to plan again although nothing that was read has changed.
+    pub look_again: Option<Timestamp>,
+}
+
+impl Plan {
+    /// An empty plan.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Wants an object in a plane, on behalf of an owner.
+    pub fn want<K>(&mut self, plane: &PlaneKey, owner: &Owner, object: &K)
+    where
+        K: Resource<DynamicType = ()> + Serialize + 'static,
+        K::Scope: 'static,
+    {
+        self.want_rendered(plane, owner, Rendered::new(object));
+    }
+
+    /// Wants a rendered object in a plane, on behalf of an owner.
+    pub fn want_rendered(&mut self, plane: &PlaneKey, owner: &Owner, rendered: Rendered) {
+        let Rendered { kind, mut object } = rendered;
+        let metadata = member(&mut object, "metadata");
+        member(metadata, "labels")[labels::OWNER] = owner.label_value().into();
+        member(metadata, "annotations")[labels::OWNED_BY] = owner.to_string().into();
+        let digest = digest16(&[&object.to_string()]);
+        member(member(&mut object, "metadata"), "annotations")[labels::WANTED_DIGEST] = digest.into();
+        let Some(key) = crate::world::key_of(kind, &object) else {
+            debug_assert!(false, "a rendered {kind} has no name");
+            return;
+        };
+        self.wanted.push(Wanted { plane: plane.clone(), key, object });
+    }
+
+    /// Deletes what an owner has in a plane and this plan does not want there. Call it after the last want.
+    /// Gives whether anything of the owner that is not wanted is still there.
+    pub fn prune(&mut self, cx: &PlanContext<'_>, plane: &PlaneKey, owner: &Owner) -> bool {
+        let mut left = false;
+        for (key, live) in cx.at(plane).owned_by(&owner.label_value()) {
+            if self.wanted.iter().any(|wanted| wanted.plane == *plane && wanted.key == key) {
+                continue;
+            }
+            left = true;
+            self.delete(plane, key, live.uid(), live.is_deleting());
+        }
+        left
+    }
+
+    /// Deletes one object, unless its deletion has begun.
+    pub fn delete(&mut self, plane: &PlaneKey, key: ObjectKey, uid: &str, is_deleting: bool) {
+        if !is_deleting {
+            self.deletions.push(Deletion { plane: plane.clone(), key, uid: uid.to_owned() });
+        }
+    }
+
+    /// Deletes a typed object of the control plane, unless its deletion has begun.
+    pub fn delete_object<K>(&mut self, object: &K)
+    where
+        K: Resource<DynamicType = ()> + 'static,
+        K::Scope: 'static,
+    {
+        let meta = object.meta();
+        let key = ObjectKey::of::<K>(meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default());
+        self.delete(
+            &PlaneKey::Control,
+            key,
+            meta.uid.as_deref().unwrap_or_default(),
+            meta.deletion_timestamp.is_some(),
+        );
+    }
+
+    /// Sets the status of the planned object.
+    pub fn report<S: Serialize>(&mut self, status: &S) {
+        self.status = serde_json::to_value(status).ok();
+    }
+
+    /// Asks to be planned again at a time; the earliest asked for counts.
+    pub fn look_again(&mut self, at: Timestamp) {
+        self.look_again = Some(self.look_again.map_or(at, |earlier| earlier.min(at)));
+    }
+}
+
+/// An object that a renderer made: its kind and its JSON.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rendered {
+    /// Its kind.
+    pub kind: Kind,
+    /// The object, with `apiVersion`, `kind` and a name.
+    pub object: Value,
+}
+
+impl Rendered {
+    /// A typed object as JSON.
+    pub fn new<K>(object: &K) -> Self
+    where
+        K: Resource<DynamicType = ()> + Serialize + 'static,
+        K::Scope: 'static,
+    {
+        let kind = Kind::of::<K>();
+        let mut json = serde_json::to_value(object).unwrap_or_else(|_| Value::Object(Map::new()));
+        json["apiVersion"] = kind.api_version().into();
+        json["kind"] = kind.kind.into();
+        Self { kind, object: json }
+    }
+}
+
+/// The named member of a JSON object, made an object where it is none.
+fn member<'v>(value: &'v mut Value, name: &str) -> &'v mut Value {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    let slot = &mut value[name];
+    if !slot.is_object() {
+        *slot = Value::Object(Map::new());
+    }
+    slot
+}
+
+/// The status of an object while its planner decides: findings become conditions at the end, over the conditions the
+/// object shows now.
+#[derive(Debug)]
+pub struct StatusDraft<S> {
+    /// The status apart from its conditions.
+    pub status: S,
+    findings: Vec<Finding>,
+    generation: Option<i64>,
+}
+
+impl<S: PlatformStatus + Clone + Default> StatusDraft<S> {
+    /// A draft over the status that an object shows now.
+    pub fn of<K: PlatformKind<Status = S>>(object: &K) -> Self {
+        Self {
+            status: object.status().cloned().unwrap_or_default(),
+            findings: Vec::new(),
+            generation: object.meta().generation,
+        }
+    }
+
+    /// Adds a verdict. Of several on one condition the worst is shown.
+    pub fn find(&mut self, reason: impl Reason, message: impl Into<String>) {
+        self.findings.push(Finding::new(reason, message));
+    }
+
+    /// Adds a verdict made elsewhere.
+    pub fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// Whether a verdict other than True has been found on a condition.
+    pub fn has_problem(&self, condition: &str) -> bool {
+        let bad = |finding: &Finding| finding.reason.status != conditions::ConditionStatus::True;
+        self.findings.iter().any(|finding| finding.reason.condition == condition && bad(finding))
+    }
+
+    /// The status with its conditions.
+    pub fn finish(mut self, now: Timestamp) -> S {
+        let merged = conditions::merge(self.status.conditions(), &self.findings, self.generation, now);
+        self.status.set_conditions(merged);
+        if let Some(generation) = self.generation {
+            self.status.set_observed_generation(generation);
+        }
+        self.status
+    }
+}

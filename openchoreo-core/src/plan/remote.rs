@@ -1,0 +1,123 @@
+//! Objects in remote planes, and how they are cleaned.
+//!
+//! Which planes hold objects of an owner is recorded in the owner's own status before the first write there, so that
+//! cleaning never needs a living parent: not the Environment, not the Project, not the pipeline.
+
+use openchoreo_types::v1alpha1::{BuildPlane, DataPlane, PlaneKind, PlaneRef};
+
+use super::Plan;
+use crate::conditions::{CommonReason, Finding};
+use crate::kind::PlaneKey;
+use crate::labels::Owner;
+use crate::planner::PlanContext;
+use crate::world::PlaneState;
+
+/// What became of the planes that an owner had recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// The planes to record now.
+    pub planes: Vec<PlaneRef>,
+    /// What cleaning waits for.
+    pub waiting: Vec<Finding>,
+}
+
+impl Settled {
+    /// Whether nothing is left in any plane.
+    pub fn is_clean(&self) -> bool {
+        self.planes.is_empty()
+    }
+}
+
+/// Whether a plane can be written to now.
+///
+/// # Errors
+/// Why not, as a finding on Ready.
+pub fn usable(cx: &PlanContext<'_>, plane: &PlaneKey) -> Result<(), Finding> {
+    if let Some(plane) = plane.remote()
+        && registration(cx, plane) != Registration::Present
+    {
+        let message = format!("{} `{}` does not exist in namespace `{}` or is being deleted", plane.kind.as_str(), plane.name, plane.namespace);
+        return Err(Finding::new(CommonReason::PlaneNotFound, message));
+    }
+    match cx.plane_state(plane) {
+        PlaneState::Connected { .. } => Ok(()),
+        PlaneState::Unknown => Err(Finding::new(CommonReason::PlaneNotConnected, format!("{plane} is not connected yet"))),
+        PlaneState::Unreachable { error, .. } | PlaneState::Misconfigured { error } => {
+            Err(Finding::new(CommonReason::PlaneUnreachable, format!("{plane} cannot be used: {error}")))
+        }
+    }
+}
+
+/// Settles the planes that an owner has recorded: those where nothing is wanted any more are cleaned, and dropped
+/// from the record once they are seen clean; `wanted` is the plane to keep. Call it after the last want.
+///
+/// Every owner given is cleaned alike: an object, and the cell that it was the last to leave.
+pub fn settle(
+    cx: &PlanContext<'_>,
+    plan: &mut Plan,
+    owners: &[&Owner],
+    recorded: &[PlaneRef],
+    wanted: Option<&PlaneKey>,
+) -> Settled {
+    let mut settled = Settled::default();
+    if let Some(PlaneKey::Remote(plane)) = wanted {
+        settled.planes.push(plane.clone());
+    }
+    for plane in recorded {
+        let key = PlaneKey::Remote(plane.clone());
+        if wanted == Some(&key) || registration(cx, plane) == Registration::Gone {
+            continue;
+        }
+        match cx.plane_state(&key) {
+            PlaneState::Connected { .. } => {
+                let mut left = false;
+                for owner in owners {
+                    left |= plan.prune(cx, &key, owner);
+                }
+                if left {
+                    settled.planes.push(plane.clone());
+                    let message = format!("objects are being removed from {key}");
+                    settled.waiting.push(Finding::new(CommonReason::Deleting, message));
+                }
+            }
+            state => {
+                settled.planes.push(plane.clone());
+                let why = match state {
+                    PlaneState::Unreachable { error, .. } | PlaneState::Misconfigured { error } => error,
+                    PlaneState::Unknown | PlaneState::Connected { .. } => "it is not connected yet".to_owned(),
+                };
+                let message = format!(
+                    "objects in {key} cannot be removed until it answers again: {why}; deleting the {} gives them up",
+                    plane.kind.as_str()
+                );
+                settled.waiting.push(Finding::new(CommonReason::PlaneUnreachable, message));
+            }
+        }
+    }
+    settled.planes.sort();
+    settled.planes.dedup();
+    settled
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Registration {
+    Present,
+    Leaving,
+    Gone,
+}
+
+fn registration(cx: &PlanContext<'_>, plane: &PlaneRef) -> Registration {
+    let deleting = match plane.kind {
+        PlaneKind::DataPlane => {
+            cx.get::<DataPlane>(&plane.namespace, &plane.name).map(|p| p.metadata.deletion_timestamp.is_some())
+        }
+        PlaneKind::BuildPlane => {
+            cx.get::<BuildPlane>(&plane.namespace, &plane.name).map(|p| p.metadata.deletion_timestamp.is_some())
+        }
+    };
+    match deleting {
+        None => Registration::Gone,
+        Some(true) => Registration::Leaving,
+        Some(false) => Registration::Present,
+    }
+}

@@ -1,0 +1,76 @@
+//! Environment: a stage of an organization, served by a data plane.
+
+use k8s_openapi::api::core::v1::Namespace;
+use openchoreo_types::v1alpha1::{DataPlane, Deployment, Environment, Organization};
+
+use crate::conditions::CommonReason;
+use crate::hierarchy::{claimed_organization, environment_of, home_of, name_of};
+use crate::labels;
+use crate::plan::remote::usable;
+use crate::plan::{Finalizer, Plan, StatusDraft};
+use crate::planner::{PlanContext, Planner, Uses};
+use crate::world::Select;
+
+/// Holds an Environment until what is deployed into it is gone.
+pub const ENVIRONMENT_FINALIZER: &str = "openchoreo.dev/environment-cleanup";
+
+crate::reasons! {
+    /// Why an Environment is or is not ready.
+    pub enum EnvironmentReason for "Environment" {
+        EnvironmentReady => Ready = True, "the environment's data plane is connected",
+        DataPlaneNotFound => Ready = False, "`spec.dataPlaneRef` names a DataPlane that does not exist in the organization's namespace; it is waited for",
+    }
+}
+
+/// Checks environments, and removes the deployments in them with them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EnvironmentPlanner;
+
+impl Planner for EnvironmentPlanner {
+    type Object = Environment;
+
+    fn name(&self) -> &'static str {
+        "environment"
+    }
+
+    fn uses(&self) -> Uses {
+        Uses::new().control::<Namespace>().control::<Organization>().control::<DataPlane>().control::<Deployment>()
+    }
+
+    fn plan(&self, cx: &PlanContext<'_>, environment: &Environment) -> Plan {
+        let name = name_of(environment);
+        let namespace = environment.metadata.namespace.as_deref().unwrap_or_default();
+        let mut plan = Plan::new();
+        let mut draft = StatusDraft::of(environment);
+        if environment.metadata.deletion_timestamp.is_some() {
+            let deployments = cx.list::<Deployment>(Select::of::<Deployment>().label(labels::ENVIRONMENT, name));
+            let ours = |deployment: &&std::sync::Arc<Deployment>| {
+                let of = deployment.metadata.namespace.as_deref().unwrap_or_default();
+                of == namespace || claimed_organization(cx, of).as_deref() == Some(namespace)
+            };
+            let left: Vec<_> = deployments.iter().filter(ours).collect();
+            for deployment in &left {
+                plan.delete_object(&***deployment);
+            }
+            if left.is_empty() {
+                plan.finalizer = Finalizer::Release(ENVIRONMENT_FINALIZER);
+            }
+            draft.find(CommonReason::Deleting, format!("{} deployments are left to delete", left.len()));
+            plan.report(&draft.finish(cx.now()));
+            return plan;
+        }
+        plan.finalizer = Finalizer::Hold(ENVIRONMENT_FINALIZER);
+        match home_of(cx, environment) {
+            Err(error) => draft.add(error.into()),
+            Ok(home) => match environment_of(cx, &home.organization, name) {
+                Err(error) => draft.find(EnvironmentReason::DataPlaneNotFound, format!("`spec.dataPlaneRef`: {error}")),
+                Ok(scope) => match usable(cx, &scope.plane) {
+                    Ok(()) => draft.find(EnvironmentReason::EnvironmentReady, format!("{} is connected", scope.plane)),
+                    Err(finding) => draft.add(finding),
+                },
+            },
+        }
+        plan.report(&draft.finish(cx.now()));
+        plan
+    }
+}

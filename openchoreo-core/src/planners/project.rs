@@ -1,0 +1,77 @@
+//! Project: a group of components with one deployment pipeline.
+
+use k8s_openapi::api::core::v1::Namespace;
+use openchoreo_types::v1alpha1::{Component, DeploymentPipeline, Organization, Project};
+
+use crate::conditions::CommonReason;
+use crate::hierarchy::{claimed_organization, home_of, name_of, pipeline_of};
+use crate::plan::{Finalizer, Plan, StatusDraft};
+use crate::planner::{PlanContext, Planner, Uses};
+use crate::platform::INDEX_PROJECT;
+use crate::world::Select;
+
+/// Holds a Project until its components are gone.
+pub const PROJECT_FINALIZER: &str = "openchoreo.dev/project-cleanup";
+
+crate::reasons! {
+    /// Why a Project is or is not ready.
+    pub enum ProjectReason for "Project" {
+        ProjectCreated => Ready = True, "the project and its deployment pipeline are there",
+        PipelineNotFound => Ready = False, "`spec.deploymentPipelineRef` names a DeploymentPipeline that does not exist in the organization's namespace",
+        NotInOrganizationNamespace => Ready = False, "a Project lives in its organization's own namespace, and this one is elsewhere",
+    }
+}
+
+/// Checks projects, and removes their components with them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProjectPlanner;
+
+impl Planner for ProjectPlanner {
+    type Object = Project;
+
+    fn name(&self) -> &'static str {
+        "project"
+    }
+
+    fn uses(&self) -> Uses {
+        Uses::new().control::<Namespace>().control::<Organization>().control::<DeploymentPipeline>().control::<Component>()
+    }
+
+    fn plan(&self, cx: &PlanContext<'_>, project: &Project) -> Plan {
+        let name = name_of(project);
+        let namespace = project.metadata.namespace.as_deref().unwrap_or_default();
+        let mut plan = Plan::new();
+        let mut draft = StatusDraft::of(project);
+        if project.metadata.deletion_timestamp.is_some() {
+            let components = cx.list::<Component>(Select::of::<Component>().index(INDEX_PROJECT, name));
+            let ours = |component: &&std::sync::Arc<Component>| {
+                let of = component.metadata.namespace.as_deref().unwrap_or_default();
+                of == namespace || claimed_organization(cx, of).as_deref() == Some(namespace)
+            };
+            let left: Vec<_> = components.iter().filter(ours).collect();
+            for component in &left {
+                plan.delete_object(&***component);
+            }
+            if left.is_empty() {
+                plan.finalizer = Finalizer::Release(PROJECT_FINALIZER);
+            }
+            draft.find(CommonReason::Deleting, format!("{} components are left to delete", left.len()));
+            plan.report(&draft.finish(cx.now()));
+            return plan;
+        }
+        plan.finalizer = Finalizer::Hold(PROJECT_FINALIZER);
+        match home_of(cx, project) {
+            Err(error) => draft.add(error.into()),
+            Ok(home) if home.organization != namespace => {
+                let message = format!("the organization's own namespace is `{}`; create the Project there", home.organization);
+                draft.find(ProjectReason::NotInOrganizationNamespace, message);
+            }
+            Ok(home) => match pipeline_of(cx, &home.organization, project) {
+                Ok(_) => draft.find(ProjectReason::ProjectCreated, format!("project `{name}` of organization `{}`", home.organization)),
+                Err(error) => draft.find(ProjectReason::PipelineNotFound, format!("`spec.deploymentPipelineRef`: {error}")),
+            },
+        }
+        plan.report(&draft.finish(cx.now()));
+        plan
+    }
+}

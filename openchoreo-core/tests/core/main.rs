@@ -1,0 +1,3 @@
+//! The integration tests of the crate, one module per area.
+
+mod naming;

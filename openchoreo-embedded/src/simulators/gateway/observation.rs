@@ -1,0 +1,159 @@
+//! What the simulated gateway sees of the cluster: caches of the kinds that decide about routing.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream::{BoxStream, select_all};
+use k8s_openapi::api::core::v1::{Namespace, Service};
+use kube::core::Object;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Api, Client, Resource};
+
+use super::super::observe::{Change, observe, observe_custom};
+use super::attachment::Snapshot;
+use super::model::{
+    EnvoyProxy, Gateway, GatewayClass, HttpRoute, Key, ReferenceGrant, envoy_proxies, gateway_classes, gateways,
+    http_routes, reference_grants,
+};
+use super::serve::ChangeCounter;
+
+/// The caches.
+#[derive(Debug)]
+pub(super) struct Observation {
+    controller_name: String,
+    classes: Store<GatewayClass>,
+    gateways: Store<Gateway>,
+    routes: Store<HttpRoute>,
+    grants: Store<ReferenceGrant>,
+    proxies: Store<EnvoyProxy>,
+    namespaces: Store<Namespace>,
+    services: Store<Service>,
+    /// Moves with every change of a cache.
+    pub(super) changes: ChangeCounter,
+}
+
+/// What a change may have made out of date.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Affected {
+    /// One route.
+    Route(Key),
+    /// The routes that name this Service, and a Gateway whose proxy it is.
+    Service(Key),
+    /// Anything.
+    Everything,
+}
+
+impl Observation {
+    /// Starts watching. The stream has to be polled for the caches to fill.
+    pub(super) fn start(client: &Client, controller_name: String) -> (Arc<Self>, BoxStream<'static, Affected>) {
+        let now = || std::future::ready(());
+        let (classes, class_changes) = observe_custom(client, &gateway_classes());
+        let (gateways, gateway_changes) = observe_custom(client, &gateways());
+        let (routes, route_changes) = observe_custom(client, &http_routes());
+        let (grants, grant_changes) = observe_custom(client, &reference_grants());
+        let (proxies, proxy_changes) = observe_custom(client, &envoy_proxies());
+        let (namespaces, namespace_changes) = observe(Api::all(client.clone()), (), now());
+        let (services, service_changes) = observe(Api::all(client.clone()), (), now());
+        let observation = Arc::new(Self {
+            controller_name,
+            classes,
+            gateways,
+            routes,
+            grants,
+            proxies,
+            namespaces,
+            services,
+            changes: ChangeCounter::default(),
+        });
+        let affected = select_all([
+            everything(class_changes),
+            everything(gateway_changes),
+            everything(grant_changes),
+            everything(proxy_changes),
+            everything(namespace_changes),
+            service_changes.map(|change| one(change, Affected::Service)).boxed(),
+            route_changes.map(|change| one(change, Affected::Route)).boxed(),
+        ]);
+        let counted = Arc::clone(&observation);
+        (observation, affected.inspect(move |_| counted.changes.bump()).boxed())
+    }
+
+    /// The present state, by name. Objects are shared, not copied.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            controller_name: self.controller_name.clone(),
+            classes: self.classes.state().into_iter().map(|one| (Key::of(&one.metadata).name, one)).collect(),
+            gateways: by_key(&self.gateways),
+            routes: by_key(&self.routes),
+            grants: self.grants.state(),
+            namespaces: self.namespaces.state().into_iter().map(|one| (Key::of(&one.metadata).name, one)).collect(),
+            services: self.services.state().into_iter().map(|one| (Key::of(&one.metadata), one)).collect(),
+        }
+    }
+
+    /// The EnvoyProxy of that name, where the kind is installed.
+    pub(super) fn proxy(&self, key: &Key) -> Option<Arc<EnvoyProxy>> {
+        self.proxies.get(&ObjectRef::new_with(&key.name, envoy_proxies()).within(&key.namespace))
+    }
+}
+
+fn by_key<Spec, Status>(store: &Store<Object<Spec, Status>>) -> std::collections::BTreeMap<Key, Arc<Object<Spec, Status>>>
+where
+    Spec: Clone + Debug + 'static,
+    Status: Clone + Debug + 'static,
+{
+    store.state().into_iter().map(|one| (Key::of(&one.metadata), one)).collect()
+}
+
+fn everything<K>(changes: BoxStream<'static, Change<K>>) -> BoxStream<'static, Affected>
+where
+    K: Resource + 'static,
+    K::DynamicType: Hash + Eq + Debug + Clone,
+{
+    changes.map(|_| Affected::Everything).boxed()
+}
+
+fn one<K>(change: Change<K>, affected: fn(Key) -> Affected) -> Affected
+where
+    K: Resource,
+    K::DynamicType: Hash + Eq + Debug + Clone,
+{
+    match change {
+        Change::One(object) => affected(Key::new(object.namespace.unwrap_or_default(), object.name)),
+        Change::Everything => Affected::Everything,
+    }
+}
+
+/// What has to be looked at, collected from many changes.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    affected: BTreeSet<Affected>,
+}
+
+impl Pending {
+    pub(super) fn add(&mut self, affected: Affected) {
+        self.affected.insert(affected);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.affected.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.affected.clear();
+    }
+
+    /// Whether a route has to be looked at.
+    pub(super) fn touches(&self, key: &Key, route: &HttpRoute) -> bool {
+        if self.affected.contains(&Affected::Everything) || self.affected.contains(&Affected::Route(key.clone())) {
+            return true;
+        }
+        route.spec.rules.iter().flat_map(|rule| &rule.backend_refs).any(|backend| {
+            let namespace = backend.namespace.as_deref().unwrap_or(&key.namespace);
+            self.affected.contains(&Affected::Service(Key::new(namespace, &backend.name)))
+        })
+    }
+}

@@ -1,0 +1,42 @@
+//! What a status says about remote planes: which ones hold objects, and whether they answer.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The kind of a plane.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PlaneKind {
+    /// A cluster that runs components.
+    #[default]
+    DataPlane,
+    /// A cluster that runs builds.
+    BuildPlane,
+}
+
+/// A plane that holds objects of this one: what deletion must clean. Recorded before the first write to the plane.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PlaneRef {
+    /// Kind of the plane.
+    pub kind: PlaneKind,
+    /// Namespace of the DataPlane or BuildPlane object.
+    pub namespace: String,
+    /// Name of the DataPlane or BuildPlane object.
+    pub name: String,
+}
+
+/// The result of the latest successful connection to the cluster of a plane.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PlaneConnection {
+    /// URL that answered.
+    pub server: String,
+    /// Version that the API server reported.
+    pub version: String,
+    /// How long the answer took.
+    pub latency_milliseconds: i64,
+    /// When the connection was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected_at: Option<Time>,
+}

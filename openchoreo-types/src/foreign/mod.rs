@@ -1,0 +1,1 @@
+//! Typed subsets of the foreign kinds that the platform writes.

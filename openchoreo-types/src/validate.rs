@@ -1,0 +1,1 @@
+//! Checking a manifest without a cluster.
