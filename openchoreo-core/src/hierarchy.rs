@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Resource;
+use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{
-    Component, DataPlane, DeploymentPipeline, DeploymentTrack, Environment, Organization, PlatformKind, Project,
+    Component, DataPlane, DeploymentPipeline, DeploymentTrack, Environment, Organization, Project,
 };
 
 use crate::conditions::{CommonReason, Finding};

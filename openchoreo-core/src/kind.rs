@@ -10,7 +10,7 @@ use kube::Resource;
 use kube::core::NamespaceResourceScope;
 use serde::{Deserialize, Serialize};
 
-use openchoreo_types::v1alpha1::{PlaneKind, PlaneRef};
+use openchoreo_types::common::{PlaneKind, PlaneRef};
 
 /// A Kubernetes kind as planners name it: group, version, kind, plural and scope.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use kube::Resource;
-use openchoreo_types::v1alpha1::PlatformKind;
+use openchoreo_types::PlatformKind;
 use serde::de::DeserializeOwned;
 
 use crate::kind::{Kind, ObjectKey, PlaneKey};
@@ -38,8 +38,10 @@ pub trait Planner: fmt::Debug + Send + Sync {
 pub struct Uses {
     /// In the control plane.
     pub control: Vec<Kind>,
-    /// In remote planes; a plane that does not serve one is not asked for it.
+    /// In remote planes, objects of our own; a plane that does not serve a kind is not asked for it.
     pub remote: Vec<Kind>,
+    /// In remote planes, objects of others that are read, such as Gateways.
+    pub remote_foreign: Vec<Kind>,
 }
 
 impl Uses {
@@ -58,7 +60,17 @@ impl Uses {
         self
     }
 
-    /// A kind in remote planes.
+    /// A kind in remote planes of which objects of others are read.
+    #[must_use]
+    pub fn remote_foreign<K: Resource<DynamicType = ()> + 'static>(mut self) -> Self
+    where
+        K::Scope: 'static,
+    {
+        self.remote_foreign.push(Kind::of::<K>());
+        self
+    }
+
+    /// A kind in remote planes of which our own objects are written and read.
     #[must_use]
     pub fn remote<K: Resource<DynamicType = ()> + 'static>(mut self) -> Self
     where
@@ -68,7 +80,7 @@ impl Uses {
         self
     }
 
-    /// Kinds in remote planes.
+    /// Kinds in remote planes of which our own objects are written and read.
     #[must_use]
     pub fn remote_kinds(mut self, kinds: impl IntoIterator<Item = Kind>) -> Self {
         self.remote.extend(kinds);

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::extension::{BuildEngine, ComponentRenderer, Gateway, NetworkPolicyDialect};
 use crate::kind::Kind;
-use crate::naming::contract::naming_contract;
+use crate::naming::contract::{self, naming_contract};
 use crate::naming::{DefaultHostnames, DefaultNaming, HostnameScheme, NamingScheme, Visibility};
 use crate::planner::AnyPlanner;
 use crate::planners;
@@ -181,14 +181,17 @@ impl Platform {
         kinds
     }
 
-    /// The kinds that planners and extensions read or write in remote planes.
-    pub fn remote_kinds(&self) -> BTreeSet<Kind> {
-        let mut kinds: BTreeSet<Kind> = self.planners.iter().flat_map(|p| p.uses().remote).collect();
-        kinds.extend(self.renderers.values().flat_map(|renderer| renderer.kinds()));
-        kinds.extend(self.build_engines.values().flat_map(|engine| engine.kinds()));
-        kinds.extend(self.gateway.iter().flat_map(|gateway| gateway.kinds()));
-        kinds.extend(self.dialects.iter().flat_map(|dialect| dialect.kinds()));
-        kinds
+    /// The kinds that planners and extensions read or write in remote planes, and whether only our own objects of
+    /// them matter.
+    pub fn remote_watches(&self) -> BTreeMap<Kind, bool> {
+        let mut own: BTreeSet<Kind> = self.planners.iter().flat_map(|p| p.uses().remote).collect();
+        own.extend(self.renderers.values().flat_map(|renderer| renderer.kinds()));
+        own.extend(self.build_engines.values().flat_map(|engine| engine.kinds()));
+        own.extend(self.gateway.iter().flat_map(|gateway| gateway.kinds()));
+        own.extend(self.dialects.iter().flat_map(|dialect| dialect.kinds()));
+        let mut watches: BTreeMap<Kind, bool> = own.into_iter().map(|kind| (kind, true)).collect();
+        watches.extend(self.planners.iter().flat_map(|p| p.uses().remote_foreign).map(|kind| (kind, false)));
+        watches
     }
 
     /// An empty World with the indexes that the planners read by.
@@ -291,7 +294,7 @@ impl PlatformBuilder {
     /// # Errors
     /// Two extensions of one name, or a naming scheme that breaks its contract.
     pub fn build(self) -> Result<Platform, PlatformError> {
-        let violations = naming_contract(&*self.naming);
+        let violations = naming_contract(&*self.naming, &contract::samples());
         if !violations.is_empty() {
             return Err(PlatformError::Naming { violations });
         }

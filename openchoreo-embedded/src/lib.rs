@@ -50,5 +50,5 @@ mod value;
 pub use auth::{Authorizer, Decision, User};
 pub use clock::Clock;
 #[cfg(feature = "listen")]
-pub use listen::{ListenError, Listener, ListenerSettings};
+pub use listen::{Authority, ListenError, Listener, ListenerSettings};
 pub use service::{RequestInfo, ResponseBody, Server, ServerSettings};

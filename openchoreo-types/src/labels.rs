@@ -59,6 +59,8 @@ pub mod annotations {
     pub const DISPLAY_NAME: &str = "openchoreo.dev/display-name";
     /// What an object is for.
     pub const DESCRIPTION: &str = "openchoreo.dev/description";
+    /// How far an endpoint that is made for a component may be reached: `project`, `organization` or `public`.
+    pub const VISIBILITY: &str = "openchoreo.dev/visibility";
     /// Whether a deployment track deploys by itself, as command lines write it.
     pub const AUTO_DEPLOY: &str = "openchoreo.dev/auto-deploy";
 }

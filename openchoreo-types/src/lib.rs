@@ -30,7 +30,7 @@ pub mod foreign;
 mod kind;
 pub mod labels;
 pub mod v1alpha1;
-
+pub mod validate;
 mod wire;
 pub mod yaml;
 

@@ -5,8 +5,10 @@
 //! an absent field; writers never produce them.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::{Deserialize as DeriveDeserialize, Serialize};
+use serde_json::Value;
 
 /// Whether a flag is unset, for `skip_serializing_if`.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -35,6 +37,27 @@ where
     T: Deserialize<'de> + Default + PartialEq,
 {
     Ok(Option::deserialize(deserializer)?.filter(|value| *value != T::default()))
+}
+
+/// Reads text that others may write as a number or a flag.
+pub(crate) fn any_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match Option::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        Some(Value::Bool(flag)) => Ok(Some(flag.to_string())),
+        Some(_) => Err(D::Error::custom("expected text, a number or a flag")),
+    }
+}
+
+/// The schema of what [`any_text`] reads.
+pub(crate) fn any_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"x-kubernetes-preserve-unknown-fields": true})
+}
+
+/// The metadata of a new object.
+pub(crate) fn named(name: impl Into<String>) -> ObjectMeta {
+    ObjectMeta { name: Some(name.into()), ..Default::default() }
 }
 
 /// An object as it is read. The type of the object checks `apiVersion` and `kind`, which items of a list may lack.

@@ -1,1 +1,184 @@
-//! controller-manager
+//! The controller manager as a library: the default platform, settings from arguments, and a run that ends gracefully.
+//!
+//! A platform team writes its own `main` with its own [`Platform`] and calls [`run`]; the shipped binary and
+//! `choreoctl demo` call the same function. No rule of the platform lives here.
+
+mod probes;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use openchoreo_build::ArgoSettings;
+use openchoreo_core::engine::{Engine, EngineError, EngineHandle, EngineSettings};
+use openchoreo_core::platform::{Platform, PlatformBuilder, PlatformSettings};
+use prometheus_client::registry::Registry;
+
+pub use openchoreo_core as core;
+
+/// Arguments of the controller manager; flatten them into your own.
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "controller-manager", version, about = "Runs the planners of OpenChoreo against a control plane")]
+pub struct Args {
+    /// Kubeconfig of the control plane; in a cluster the service account is used
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig
+    #[arg(long)]
+    pub context: Option<String>,
+    /// Address of /healthz and /readyz; `0` turns them off
+    #[arg(long, default_value = "0.0.0.0:8081", value_parser = address)]
+    pub health_probe_bind_address: Address,
+    /// Address of /metrics; `0` turns it off
+    #[arg(long, default_value = "0.0.0.0:8080", value_parser = address)]
+    pub metrics_bind_address: Address,
+    /// Namespace of the platform's own objects in every plane
+    #[arg(long, default_value = "choreo-system")]
+    pub system_namespace: String,
+    /// Gateway for public routes
+    #[arg(long, default_value = "choreo-external-gateway")]
+    pub external_gateway: String,
+    /// Gateway for routes within an organization
+    #[arg(long, default_value = "choreo-internal-gateway")]
+    pub internal_gateway: String,
+    /// Domain of public hosts where the DataPlane names none
+    #[arg(long, default_value = "choreoapps.localhost")]
+    pub domain: String,
+    /// Image of the clone step of builds; the template's own where absent
+    #[arg(long, value_name = "IMAGE")]
+    pub clone_image: Option<String>,
+    /// Image of the build and push steps of builds; the template's own where absent
+    #[arg(long, value_name = "IMAGE")]
+    pub build_image: Option<String>,
+    /// Registry for images of planes that name none
+    #[arg(long, value_name = "PREFIX")]
+    pub registry: Option<String>,
+    /// Push to the registry without verifying its certificate, or over plain HTTP
+    #[arg(long)]
+    pub registry_insecure: bool,
+}
+
+/// Where to listen; nothing for not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address(pub Option<SocketAddr>);
+
+/// `host:port`, `:port`, or `0` for off, as controllers take it.
+fn address(text: &str) -> Result<Address, String> {
+    if text == "0" {
+        return Ok(Address(None));
+    }
+    let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
+    full.parse().map(|address| Address(Some(address))).map_err(|_| "give `IP:PORT`, `:PORT`, or `0` for off".to_owned())
+}
+
+impl Args {
+    /// The default platform with the settings of the arguments.
+    pub fn platform(&self) -> PlatformBuilder {
+        let settings = PlatformSettings {
+            system_namespace: self.system_namespace.clone(),
+            external_gateway: self.external_gateway.clone(),
+            internal_gateway: self.internal_gateway.clone(),
+            domain: self.domain.clone(),
+            ..PlatformSettings::default()
+        };
+        let builds = ArgoSettings {
+            clone_image: self.clone_image.clone(),
+            build_image: self.build_image.clone(),
+            registry: self.registry.clone(),
+            registry_insecure: self.registry_insecure,
+            ..ArgoSettings::default()
+        };
+        default_platform(builds).settings(settings)
+    }
+
+    /// A client of the control plane.
+    ///
+    /// # Errors
+    /// The kubeconfig cannot be read, or there is none and this is no cluster.
+    pub async fn client(&self) -> Result<kube::Client, RunError> {
+        let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
+        let boxed = |error: kube::config::KubeconfigError| RunError::Config(Box::new(error));
+        let config = match &self.kubeconfig {
+            Some(path) => {
+                let kubeconfig = Kubeconfig::read_from(path).map_err(boxed)?;
+                kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(boxed)?
+            }
+            None if self.context.is_some() => kube::Config::from_kubeconfig(&options).await.map_err(boxed)?,
+            None => kube::Config::infer().await.map_err(|error| RunError::Config(Box::new(error)))?,
+        };
+        kube::Client::try_from(config).map_err(|error| RunError::Config(Box::new(error)))
+    }
+
+    /// Where the probes and the metrics listen.
+    pub fn listen(&self) -> Listen {
+        Listen { probes: self.health_probe_bind_address.0, metrics: self.metrics_bind_address.0 }
+    }
+}
+
+/// The platform as shipped: every renderer, engine, gateway and dialect of this workspace.
+pub fn default_platform(builds: ArgoSettings) -> PlatformBuilder {
+    Platform::builder()
+        .renderers(openchoreo_dataplane::builtin_renderers())
+        .planners(openchoreo_dataplane::planners())
+        .build_engines(openchoreo_build::builtin_engines(builds))
+        .planners(openchoreo_build::planners())
+        .gateway(openchoreo_net::EnvoyGateway::default())
+        .dialects(openchoreo_net::builtin_dialects())
+        .planners(openchoreo_net::planners())
+}
+
+/// Addresses to listen on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listen {
+    /// For `/healthz` and `/readyz`.
+    pub probes: Option<SocketAddr>,
+    /// For `/metrics`.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// Why a run could not start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// There is no usable configuration of the control plane.
+    #[error("cannot find the control plane: no usable kubeconfig and no cluster around")]
+    Config(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// An address is taken or not allowed.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The engine stopped.
+    #[error("the engine stopped")]
+    Engine(#[source] EngineError),
+}
+
+/// Runs a platform against a control plane until `shutdown` resolves. `started` gets a view of the engine before the
+/// first pass.
+///
+/// # Errors
+/// An address cannot be listened on, or the engine cannot go on.
+pub async fn run(
+    platform: Platform,
+    client: kube::Client,
+    settings: EngineSettings,
+    listen: Listen,
+    started: impl FnOnce(EngineHandle),
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let engine = Engine::new(Arc::new(platform), client, settings);
+    let handle = engine.handle();
+    let mut registry = Registry::default();
+    handle.metrics().register(&mut registry);
+    let servers = probes::serve(listen, handle.clone(), registry).await?;
+    started(handle);
+    let outcome = engine.run(shutdown).await.map_err(RunError::Engine);
+    drop(servers);
+    outcome
+}

@@ -8,7 +8,7 @@ pub mod remote;
 
 use jiff::Timestamp;
 use kube::Resource;
-use openchoreo_types::v1alpha1::{PlatformKind, PlatformStatus};
+use openchoreo_types::{PlatformKind, PlatformStatus};
 use serde::Serialize;
 use serde_json::{Map, Value};
 

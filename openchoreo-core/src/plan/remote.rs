@@ -3,7 +3,8 @@
 //! Which planes hold objects of an owner is recorded in the owner's own status before the first write there, so that
 //! cleaning never needs a living parent: not the Environment, not the Project, not the pipeline.
 
-use openchoreo_types::v1alpha1::{BuildPlane, DataPlane, PlaneKind, PlaneRef};
+use openchoreo_types::common::{PlaneKind, PlaneRef};
+use openchoreo_types::v1alpha1::{BuildPlane, DataPlane};
 
 use super::Plan;
 use crate::conditions::{CommonReason, Finding};

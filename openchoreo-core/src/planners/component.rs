@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Resource;
-use kube::api::ObjectMeta;
+use kube::core::ObjectMeta;
+use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{
     Build, BuildTemplateSpec, Component, DeployableArtifact, Deployment, DeploymentTrack, DeploymentTrackSpec, Endpoint,
-    Organization, PlatformKind, Project,
+    Organization, Project,
 };
 
 use crate::conditions::CommonReason;

@@ -25,7 +25,7 @@ pub fn first_environment(pipeline: &DeploymentPipeline) -> Option<&str> {
 }
 
 /// An environment that the paths of a pipeline lead back to, with the way; nothing where they lead forward only.
-pub fn cycle(pipeline: &DeploymentPipeline) -> Option<Vec<&str>> {
+fn cycle(pipeline: &DeploymentPipeline) -> Option<Vec<&str>> {
     let mut next: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for path in &pipeline.spec.promotion_paths {
         let targets = path.target_environment_refs.iter().map(|target| target.name.as_str());

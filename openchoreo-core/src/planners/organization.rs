@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::ObjectMeta;
-use openchoreo_types::v1alpha1::{Organization, PlatformKind};
+use kube::core::ObjectMeta;
+use openchoreo_types::PlatformKind;
+use openchoreo_types::v1alpha1::Organization;
 
 use crate::conditions::CommonReason;
 use crate::hierarchy::name_of;
@@ -93,7 +94,7 @@ impl Planner for OrganizationPlanner {
 }
 
 fn namespace_of(name: &str) -> Namespace {
-    let own = [(labels::MANAGED_BY, labels::MANAGED_BY_CONTROL_PLANE), (labels::ORGANIZATION, name), (labels::NAME, name)];
+    let own = [(labels::MANAGED_BY, labels::managed_by::CONTROL_PLANE), (labels::ORGANIZATION, name), (labels::NAME, name)];
     Namespace {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),

@@ -1,10 +1,10 @@
 //! DataPlane, and what a BuildPlane shares with it: the verdict on a real connection, and letting a plane go.
 
 use jiff::Timestamp;
-use openchoreo_types::common::{KubernetesCluster, PlaneConnection};
-use openchoreo_types::v1alpha1::{Build, DataPlane, Deployment, Endpoint, PlaneRef, PlatformKind};
+use openchoreo_types::PlatformKind;
+use openchoreo_types::common::{KubernetesCluster, PlaneConnection, PlaneRef};
+use openchoreo_types::v1alpha1::{Build, DataPlane, Deployment, Endpoint, Organization};
 use k8s_openapi::api::core::v1::Namespace;
-use openchoreo_types::v1alpha1::Organization;
 
 use crate::conditions::{CommonReason, Finding};
 use crate::hierarchy::home_of;

@@ -8,6 +8,8 @@ mod garbage;
 pub(crate) mod namespaces;
 mod tokens;
 
+pub(crate) use tokens::random_token;
+
 use crate::state::{Change, State};
 
 /// Lets each controller react to a change.
@@ -16,4 +18,12 @@ pub(crate) fn react(state: &mut State, change: &Change) {
     namespaces::react(state, change);
     definitions::react(state, change);
     tokens::react(state, change);
+}
+
+/// Publishes a certificate authority to all namespaces.
+pub(crate) fn publish_authority(state: &mut State, pem: &str) {
+    pem.clone_into(&mut state.authority);
+    namespaces::publish_authority(state);
+    tokens::publish_authority(state);
+    state.settle();
 }

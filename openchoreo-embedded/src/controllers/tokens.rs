@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
+use crate::auth::TokenSource;
 use crate::lifecycle::delete;
 use crate::state::{Change, State};
 use crate::store::{Object, ObjectKey, ObjectRef};
@@ -27,7 +28,7 @@ pub(super) fn react(state: &mut State, change: &Change) {
                     state.tokens.remove(&before);
                 }
                 if let Some(after) = after {
-                    state.tokens.insert(after, change.target.clone());
+                    state.tokens.insert(after, TokenSource::Secret(change.target.clone()));
                 }
             }
             if change.after.is_some() {
@@ -52,6 +53,17 @@ pub(super) fn react(state: &mut State, change: &Change) {
             }
         }
         _ => {}
+    }
+}
+
+/// Writes the certificate authority into the secrets that are filled in already.
+pub(super) fn publish_authority(state: &mut State) {
+    let known = state.store.list("secrets", None, None).filter(|(_, secret)| token(secret).is_some());
+    let outdated: Vec<(ObjectKey, Value)> =
+        known.map(|(key, secret)| (key.clone(), Value::clone(secret))).collect();
+    for (key, mut secret) in outdated {
+        value::set(&mut secret, &["data", "ca.crt"], STANDARD.encode(&state.authority));
+        state.put(&ObjectRef { resource: "secrets".into(), key }, secret);
     }
 }
 

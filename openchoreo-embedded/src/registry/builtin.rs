@@ -3,8 +3,6 @@
 //! Enough for controllers and `kubectl` to feel at home; not all of Kubernetes. Stored here means stored: nothing in
 //! this server schedules pods, enforces roles or calls the webhooks that are registered.
 
-use std::sync::Arc;
-
 use super::{Kind, ScalePaths};
 use crate::lifecycle::names::NameRule;
 use crate::schema::Schema;

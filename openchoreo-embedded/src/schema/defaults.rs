@@ -11,8 +11,7 @@ pub(crate) fn apply_defaults(node: &Node, value: &mut Value) {
     match value {
         Value::Object(members) => {
             members.retain(|name, member| {
-                !member.is_null()
-                    || node.member(name).is_none_or(|node| node.nullable || node.default.is_some())
+                !member.is_null() || node.member(name).is_none_or(|node| node.nullable || node.default.is_some())
             });
             for (name, property) in &node.properties {
                 if let Some(default) = &property.default

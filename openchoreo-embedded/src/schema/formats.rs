@@ -13,7 +13,9 @@ pub(crate) fn accepts(format: &str, value: &Value) -> bool {
     match value {
         Value::String(text) => accepts_text(format, text),
         Value::Number(_) => match format {
-            "int32" => value.as_f64().is_none_or(|number| (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number)),
+            "int32" => {
+                value.as_f64().is_none_or(|number| (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number))
+            }
             "int64" => value.as_u64().is_none_or(|number| i64::try_from(number).is_ok()),
             _ => true,
         },

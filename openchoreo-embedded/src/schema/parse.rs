@@ -17,15 +17,8 @@ use super::rules::Rules;
 use super::validate;
 
 /// Keywords of JSON Schema that structural schemas must not use.
-const FORBIDDEN_KEYWORDS: [&str; 7] = [
-    "$ref",
-    "definitions",
-    "dependencies",
-    "patternProperties",
-    "additionalItems",
-    "deprecated",
-    "discriminator",
-];
+const FORBIDDEN_KEYWORDS: [&str; 7] =
+    ["$ref", "definitions", "dependencies", "patternProperties", "additionalItems", "deprecated", "discriminator"];
 
 /// Keywords that belong to the structure and have no place inside a logical junctor.
 const STRUCTURAL_KEYWORDS: [&str; 9] = [
@@ -172,7 +165,11 @@ impl Reader {
         }
         if let Some(schema) = members.get("items") {
             if self.strict && schema.is_array() {
-                return Err(error(&format!("{path}.items"), "Forbidden", "items must be a schema object and not an array"));
+                return Err(error(
+                    &format!("{path}.items"),
+                    "Forbidden",
+                    "items must be a schema object and not an array",
+                ));
             }
             node.items = Some(Arc::new(self.node(schema, &format!("{path}.items"), below)?));
         }
@@ -439,7 +436,10 @@ fn check_defaults(node: &Node, path: &str) -> Result<(), SchemaError> {
         let mut findings = Vec::new();
         validate::structure(node, &value, "", &mut findings);
         if let Some(finding) = findings.first() {
-            return Err(SchemaError { path: format!("{path}.default{}", dotted(&finding.path)), detail: finding.body() });
+            return Err(SchemaError {
+                path: format!("{path}.default{}", dotted(&finding.path)),
+                detail: finding.body(),
+            });
         }
     }
     for (name, property) in &node.properties {

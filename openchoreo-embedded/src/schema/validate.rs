@@ -48,7 +48,8 @@ pub(crate) fn rules(node: &Node, value: &Value, old: Option<&Value>, path: &str,
         Value::Object(members) => {
             for (name, member) in members {
                 let Some(below) = node.member(name) else { continue };
-                let path = if node.properties.contains_key(name) { join(path, name) } else { format!("{path}[{name}]") };
+                let path =
+                    if node.properties.contains_key(name) { join(path, name) } else { format!("{path}[{name}]") };
                 rules(below, member, old.and_then(|old| old.get(name)), &path, findings);
             }
         }

@@ -1,7 +1,7 @@
 //! Conditions of the usual Kubernetes shape, with transition times that move only when the status moves.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 /// A condition before it has met what is already written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,12 @@ pub(super) fn status_text(holds: bool) -> &'static str {
 }
 
 /// The wanted conditions, each with the transition time it already had if its status did not change.
-pub(super) fn settle(existing: &[Condition], wanted: &[WantedCondition], generation: i64, now: Timestamp) -> Vec<Condition> {
+pub(super) fn settle(
+    existing: &[Condition],
+    wanted: &[WantedCondition],
+    generation: i64,
+    now: Timestamp,
+) -> Vec<Condition> {
     wanted
         .iter()
         .map(|want| {

@@ -55,6 +55,16 @@ async fn reconcile(pod: Arc<Pod>, client: Arc<Client>) -> Result<Action, kube::E
     Ok(Action::await_change())
 }
 
+/// Whether a pod counts as ready: its `Ready` condition holds and nobody has asked for its end.
+pub(super) fn is_ready(pod: &Pod) -> bool {
+    pod.metadata.deletion_timestamp.is_none()
+        && pod
+            .status
+            .as_ref()
+            .and_then(|status| status.conditions.as_ref())
+            .is_some_and(|conditions| conditions.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
+}
+
 /// What a pod's life ends in here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {

@@ -31,20 +31,23 @@ where
     Everything,
 }
 
+/// A cache, and the stream that fills it and tells what changed. The cache stands still while the stream is not polled.
+pub(super) type Observed<K> = (Store<K>, BoxStream<'static, Change<K>>);
+
 /// Watches a kind that is served as soon as `served` completes.
 pub(super) fn observe<K>(
     api: Api<K>,
     dynamic: K::DynamicType,
     served: impl Future<Output = ()> + Send + 'static,
-) -> (Store<K>, BoxStream<'static, Change<K>>)
+) -> Observed<K>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     K::DynamicType: Hash + Eq + Debug + Clone + Send + Sync + 'static,
 {
     let writer = Writer::new(dynamic.clone());
     let reader = writer.as_reader();
-    let events = stream::once(served)
-        .flat_map(move |()| watcher(api.clone(), watcher::Config::default()).default_backoff());
+    let events =
+        stream::once(served).flat_map(move |()| watcher(api.clone(), watcher::Config::default()).default_backoff());
     let changes = reflector(writer, events).filter_map(move |event| {
         let change = match event {
             Ok(watcher::Event::Apply(object) | watcher::Event::Delete(object)) => {
@@ -63,13 +66,10 @@ where
 }
 
 /// Watches a custom kind, in all namespaces, from the moment its definition is established.
-pub(super) fn observe_custom<Spec, Status>(
-    client: &Client,
-    resource: &ApiResource,
-) -> (Store<Object<Spec, Status>>, BoxStream<'static, Change<Object<Spec, Status>>>)
+pub(super) fn observe_custom<Spec, Status>(client: &Client, resource: &ApiResource) -> Observed<Object<Spec, Status>>
 where
     Spec: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-    Status: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    Status: Clone + Debug + Default + DeserializeOwned + Send + Sync + 'static,
 {
     let name = format!("{}.{}", resource.plural, resource.group);
     let served = established(client.clone(), name).map(drop);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::auth::TokenSource;
 use crate::clock::Clock;
 use crate::controllers;
 use crate::registry::Registry;
@@ -31,8 +32,8 @@ pub(crate) struct State {
     pub(crate) clock: Clock,
     /// The certificate authority that clients of this server trust, in PEM.
     pub(crate) authority: String,
-    /// Service-account tokens and the secrets that hold them.
-    pub(crate) tokens: BTreeMap<String, ObjectRef>,
+    /// Service-account tokens.
+    pub(crate) tokens: BTreeMap<String, TokenSource>,
     addresses: BTreeSet<u32>,
     changes: VecDeque<Change>,
 }
@@ -42,12 +43,12 @@ const SERVICE_ADDRESSES: (u32, u32) = (0x0A60_0000, 0x0A6F_FFFF);
 
 impl State {
     /// A server's state at its start, with the objects that every cluster has.
-    pub(crate) fn new(clock: Clock, history_length: usize, authority: String) -> Self {
+    pub(crate) fn new(clock: Clock, history_length: usize) -> Self {
         let mut state = Self {
             store: Store::new(history_length),
             registry: Registry::builtin(),
             clock,
-            authority,
+            authority: String::new(),
             tokens: BTreeMap::new(),
             addresses: BTreeSet::new(),
             changes: VecDeque::new(),

@@ -19,6 +19,16 @@ pub struct TemplateRef {
     pub parameters: Vec<TemplateParameter>,
 }
 
+impl TemplateRef {
+    /// The build engine where none is named.
+    pub const DEFAULT_ENGINE: &'static str = "argo";
+
+    /// The build engine that runs the template.
+    pub fn engine(&self) -> &str {
+        self.engine.as_deref().filter(|engine| !engine.is_empty()).unwrap_or(Self::DEFAULT_ENGINE)
+    }
+}
+
 /// One argument of a build template.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]

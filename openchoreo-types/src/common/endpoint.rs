@@ -29,14 +29,14 @@ pub enum EndpointType {
     /// A REST API over HTTP.
     #[serde(rename = "REST")]
     Rest,
+    /// gRPC over HTTP/2.
+    #[serde(rename = "gRPC")]
+    Grpc,
     /// A GraphQL API over HTTP.
     #[serde(rename = "GraphQL")]
     GraphQl,
     /// WebSocket connections.
     Websocket,
-    /// gRPC over HTTP/2.
-    #[serde(rename = "gRPC")]
-    Grpc,
     /// A plain TCP stream.
     #[serde(rename = "TCP")]
     Tcp,

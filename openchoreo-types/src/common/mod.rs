@@ -28,8 +28,8 @@ pub use observer::{BasicCredentials, ObserverApi, ObserverAuthentication};
 pub use owner::{OwnerRef, ProjectOwner};
 pub use plane::{PlaneConnection, PlaneKind, PlaneRef};
 pub use policy::{
-    ApiKeyPolicy, ApiKeySource, ApiType, BasicAuthPolicy, BasicAuthUser, ClaimToHeader, CorsPolicy, GraphQlAuthorization,
-    GraphQlOperation, GrpcAuthorization, GrpcMethod, GrpcService, HttpMethod, JwtRules, OAuth2Policy,
-    OperationAuthorization, OperationLimits, Policy, PolicySpec, RateLimitPolicy, RequestLimit, RequiredClaim,
-    RestAuthorization, RestOperation, RestOperationLimit, policy_type,
+    ApiKeyPolicy, ApiKeySource, ApiType, BasicAuthPolicy, BasicAuthUser, ClaimToHeader, CorsPolicy,
+    GraphQlAuthorization, GraphQlOperation, GrpcAuthorization, GrpcMethod, GrpcService, HttpMethod, JwtRules,
+    OAuth2Policy, OperationAuthorization, OperationLimits, Policy, PolicySpec, RateLimitPolicy, RequestLimit,
+    RequiredClaim, RestAuthorization, RestOperation, RestOperationLimit, policy_type,
 };

@@ -14,8 +14,18 @@ pub enum PlaneKind {
     BuildPlane,
 }
 
+impl PlaneKind {
+    /// As written in an object.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DataPlane => "DataPlane",
+            Self::BuildPlane => "BuildPlane",
+        }
+    }
+}
+
 /// A plane that holds objects of this one: what deletion must clean. Recorded before the first write to the plane.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[serde(rename_all = "camelCase")]
 pub struct PlaneRef {
     /// Kind of the plane.

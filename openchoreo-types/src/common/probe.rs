@@ -8,7 +8,8 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 /// The schema of a probe, without documentation of its fields: they are those of any container.
 pub(crate) fn schema(_: &mut SchemaGenerator) -> Schema {
     let seconds = || serde_json::json!({"type": "integer", "format": "int32"});
-    let port = || serde_json::json!({"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"}, {"type": "string"}]});
+    let port =
+        || serde_json::json!({"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"}, {"type": "string"}]});
     json_schema!({
         "type": "object",
         "properties": {

@@ -10,6 +10,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
+use crate::foreign::{argo, cilium, envoy_gateway, gateway_api, secrets_store};
 use crate::kind::{Described, KindInfo};
 use crate::v1alpha1;
 
@@ -72,6 +73,19 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
 /// that the kinds belong to: its own definitions know more.
 pub fn foreign_crds() -> Vec<CustomResourceDefinition> {
     vec![
+        open_definition_of!(gateway_api::GatewayClass),
+        open_definition_of!(gateway_api::Gateway),
+        open_definition_of!(gateway_api::HTTPRoute),
+        open_definition_of!(gateway_api::ReferenceGrant),
+        open_definition_of!(envoy_gateway::EnvoyProxy),
+        open_definition_of!(envoy_gateway::SecurityPolicy),
+        open_definition_of!(envoy_gateway::BackendTrafficPolicy),
+        open_definition_of!(envoy_gateway::HTTPRouteFilter),
+        open_definition_of!(cilium::CiliumNetworkPolicy),
+        open_definition_of!(argo::Workflow),
+        open_definition_of!(argo::WorkflowTemplate),
+        open_definition_of!(argo::ClusterWorkflowTemplate),
+        open_definition_of!(secrets_store::SecretProviderClass),
     ]
 }
 
@@ -116,7 +130,8 @@ fn definition<K: Described>(strictness: Strictness) -> CustomResourceDefinition 
     };
     // An API group under `k8s.io` is only served when its definition says who approved it.
     let annotations = info.group.ends_with(".k8s.io").then(|| {
-        let approval = ("api-approved.kubernetes.io".to_owned(), "unapproved, typed subset of a foreign kind".to_owned());
+        let approval =
+            ("api-approved.kubernetes.io".to_owned(), "unapproved, typed subset of a foreign kind".to_owned());
         std::collections::BTreeMap::from([approval])
     });
     CustomResourceDefinition {

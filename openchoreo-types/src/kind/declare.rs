@@ -11,18 +11,7 @@ macro_rules! resource_kind {
     (@namespaced Cluster) => { false };
 
     // The parts that do not depend on whether there is a status.
-    (@resource $kind:ident, $group:expr, $version:literal, $plural:ident, $scope:ident, $spec:ty) => {
-        impl $kind {
-            /// A new object of that name and spec.
-            pub fn new(name: impl Into<String>, spec: $spec) -> Self {
-                let metadata = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta {
-                    name: Some(name.into()),
-                    ..Default::default()
-                };
-                Self { metadata, spec, ..Default::default() }
-            }
-        }
-
+    (@resource $kind:ident, $group:expr, $version:literal, $plural:ident, $scope:ident) => {
         impl kube::Resource for $kind {
             type DynamicType = ();
             type Scope = $crate::kind::resource_kind!(@scope $scope);
@@ -68,7 +57,14 @@ macro_rules! resource_kind {
             pub status: Option<$status>,
         }
 
-        $crate::kind::resource_kind!(@resource $kind, $group, $version, $plural, $scope, $spec);
+        $crate::kind::resource_kind!(@resource $kind, $group, $version, $plural, $scope);
+
+        impl $kind {
+            /// A new object of that name and spec.
+            pub fn new(name: impl Into<String>, spec: $spec) -> Self {
+                Self { metadata: $crate::wire::named(name), spec, status: None }
+            }
+        }
 
         impl serde::Serialize for $kind {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -105,7 +101,14 @@ macro_rules! resource_kind {
             pub spec: $spec,
         }
 
-        $crate::kind::resource_kind!(@resource $kind, $group, $version, $plural, $scope, $spec);
+        $crate::kind::resource_kind!(@resource $kind, $group, $version, $plural, $scope);
+
+        impl $kind {
+            /// A new object of that name and spec.
+            pub fn new(name: impl Into<String>, spec: $spec) -> Self {
+                Self { metadata: $crate::wire::named(name), spec }
+            }
+        }
 
         impl serde::Serialize for $kind {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

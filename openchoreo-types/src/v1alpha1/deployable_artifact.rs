@@ -124,8 +124,7 @@ pub struct EmbeddedMetadata {
 /// Other components that an artifact needs. It has no settings.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
-pub struct Dependencies {
-}
+pub struct Dependencies {}
 
 /// What the platform knows about a deployable artifact.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]

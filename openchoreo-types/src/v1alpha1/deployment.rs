@@ -60,8 +60,7 @@ pub struct ConfigurationOverrides {
 /// What is different in an endpoint. It has no settings.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
-pub struct EndpointOverride {
-}
+pub struct EndpointOverride {}
 
 /// What the platform knows about a deployment.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]

@@ -27,8 +27,7 @@ platform_kind! {
 /// What an organization should be. It has no settings.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
-pub struct OrganizationSpec {
-}
+pub struct OrganizationSpec {}
 
 /// What the platform knows about an organization.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]

@@ -133,9 +133,7 @@ mod tests {
     #[test]
     fn tasks_of_a_graph_follow_what_they_depend_on() {
         let task = |name: &str, needs: &[&str]| json!({ "name": name, "template": "t", "dependencies": needs });
-        let spec = |tasks: Vec<Value>| {
-            json!({ "entrypoint": "main", "templates": [{ "name": "main", "dag": { "tasks": tasks } }, { "name": "t" }] })
-        };
+        let spec = |tasks: Vec<Value>| json!({ "entrypoint": "main", "templates": [{ "name": "main", "dag": { "tasks": tasks } }, { "name": "t" }] });
         assert_eq!(names(&spec(vec![task("b", &["a"]), task("a", &[])])), [["a"], ["b"]]);
         assert!(step_groups(&spec(vec![task("a", &["a"])])).is_err());
     }
@@ -157,7 +155,8 @@ mod tests {
 
     #[test]
     fn arguments_of_the_workflow_win_over_defaults_of_the_template() {
-        let template = json!({ "arguments": { "parameters": [{ "name": "a", "value": "1" }, { "name": "b", "value": 2 }] } });
+        let template =
+            json!({ "arguments": { "parameters": [{ "name": "a", "value": "1" }, { "name": "b", "value": 2 }] } });
         let workflow = json!({ "arguments": { "parameters": [{ "name": "a", "value": "9" }] } });
         let arguments = arguments(&template, &workflow);
         assert_eq!((arguments["a"].as_str(), arguments["b"].as_str()), ("9", "2"));

@@ -10,6 +10,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use http::{HeaderMap, StatusCode};
 use k8s_openapi::api::core::v1::Pod;
 
+use super::super::nodes::is_ready;
 use super::model::{HeaderChanges, PathChange, Redirect};
 use super::routing::{Backend, Entry, RequestView, RoutingTable};
 
@@ -60,7 +61,10 @@ fn redirect_location(redirect: &Redirect, entry: &Entry, request: &RequestView<'
     let scheme = redirect.scheme.as_deref().unwrap_or(scheme);
     let host = redirect.hostname.as_deref().unwrap_or(request.host);
     let port = redirect.port.map(|port| format!(":{port}")).unwrap_or_default();
-    let path = redirect.path.as_ref().map_or_else(|| request.path.to_owned(), |change| changed_path(change, entry, request.path));
+    let path = redirect
+        .path
+        .as_ref()
+        .map_or_else(|| request.path.to_owned(), |change| changed_path(change, entry, request.path));
     let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
     format!("{scheme}://{host}{port}{path}{query}")
 }
@@ -75,11 +79,7 @@ pub(super) fn no_backend(entry: &Entry, reason: &str) -> Answer {
 pub(super) fn from_workload(entry: &Entry, backend: &Backend, request: &RequestView<'_>, pods: &[Pod]) -> Answer {
     let ready: Vec<&Pod> = pods.iter().filter(|pod| is_ready(pod)).collect();
     if ready.is_empty() {
-        let body = format!(
-            "simulated gateway: service {} has no ready pods ({} selected)\n",
-            backend.key,
-            pods.len()
-        );
+        let body = format!("simulated gateway: service {} has no ready pods ({} selected)\n", backend.key, pods.len());
         return Answer::new(StatusCode::SERVICE_UNAVAILABLE, body);
     }
     let mut images: Vec<&str> = ready
@@ -120,15 +120,6 @@ pub(super) fn from_workload(entry: &Entry, backend: &Backend, request: &RequestV
     answer
 }
 
-fn is_ready(pod: &Pod) -> bool {
-    pod.metadata.deletion_timestamp.is_none()
-        && pod
-            .status
-            .as_ref()
-            .and_then(|status| status.conditions.as_ref())
-            .is_some_and(|conditions| conditions.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
-}
-
 fn changed_path(change: &PathChange, entry: &Entry, path: &str) -> String {
     if let Some(full) = &change.replace_full_path {
         return full.clone();
@@ -143,9 +134,7 @@ fn changed_path(change: &PathChange, entry: &Entry, path: &str) -> String {
 }
 
 fn change_headers(headers: &mut HeaderMap, changes: &HeaderChanges) {
-    let parse = |name: &str, value: &str| {
-        Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?))
-    };
+    let parse = |name: &str, value: &str| Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?));
     for (name, value) in changes.set.iter().filter_map(|one| parse(&one.name, &one.value)) {
         headers.insert(name, value);
     }
@@ -223,7 +212,11 @@ mod tests {
     fn what_cannot_be_answered_says_why() {
         let cases = [
             (table(json!({ "backendRefs": backend() })), vec![pod("False")], StatusCode::SERVICE_UNAVAILABLE),
-            (table(json!({ "backendRefs": [{ "name": "gone", "port": 80 }] })), vec![], StatusCode::INTERNAL_SERVER_ERROR),
+            (
+                table(json!({ "backendRefs": [{ "name": "gone", "port": 80 }] })),
+                vec![],
+                StatusCode::INTERNAL_SERVER_ERROR,
+            ),
             (
                 table(json!({ "matches": [{ "path": { "type": "Exact", "value": "/x" } }], "backendRefs": backend() })),
                 vec![],

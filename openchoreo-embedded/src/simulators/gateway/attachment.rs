@@ -76,9 +76,13 @@ impl Snapshot {
         if let Some(problem) = unsupported(route) {
             return refused("UnsupportedValue", problem);
         }
-        let named: Vec<&Listener> = gateway.spec.listeners.iter().filter(|listener| is_meant(parent, listener)).collect();
+        let named: Vec<&Listener> =
+            gateway.spec.listeners.iter().filter(|listener| is_meant(parent, listener)).collect();
         if named.is_empty() {
-            return refused("NoMatchingParent", format!("no listener of gateway `{}` matches the reference", parent.name));
+            return refused(
+                "NoMatchingParent",
+                format!("no listener of gateway `{}` matches the reference", parent.name),
+            );
         }
         let home = gateway.metadata.namespace.as_deref().unwrap_or_default();
         let allowing: Vec<&Listener> =
@@ -154,10 +158,8 @@ impl Snapshot {
         if namespace != home && !self.is_granted(home, &key) {
             return Err(("RefNotPermitted", format!("no reference grant in `{namespace}` permits service `{key}`")));
         }
-        let service = self
-            .services
-            .get(&key)
-            .ok_or_else(|| ("BackendNotFound", format!("service `{key}` not found")))?;
+        let service =
+            self.services.get(&key).ok_or_else(|| ("BackendNotFound", format!("service `{key}` not found")))?;
         let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
         match backend.port {
             None => Err(("UnsupportedValue", format!("the reference to service `{key}` names no port"))),
@@ -171,9 +173,11 @@ impl Snapshot {
     fn is_granted(&self, from: &str, to: &Key) -> bool {
         self.grants.iter().any(|grant| {
             grant.metadata.namespace.as_deref() == Some(&to.namespace)
-                && grant.spec.from.iter().any(|one| {
-                    one.group == GATEWAY_GROUP && one.kind == "HTTPRoute" && one.namespace == from
-                })
+                && grant
+                    .spec
+                    .from
+                    .iter()
+                    .any(|one| one.group == GATEWAY_GROUP && one.kind == "HTTPRoute" && one.namespace == from)
                 && grant.spec.to.iter().any(|one| {
                     one.group.is_empty()
                         && one.kind == "Service"
@@ -244,9 +248,7 @@ fn host_covers(pattern: &str, host: &str) -> bool {
     };
     let host = host.strip_prefix('*').unwrap_or(host);
     host.len() > suffix.len()
-        && host
-            .get(host.len() - suffix.len()..)
-            .is_some_and(|end| end.eq_ignore_ascii_case(suffix))
+        && host.get(host.len() - suffix.len()..).is_some_and(|end| end.eq_ignore_ascii_case(suffix))
 }
 
 #[cfg(test)]
@@ -351,7 +353,10 @@ pub(super) mod tests {
             (json!({}), "NotAllowedByListeners"),
             (json!({ "from": "Same" }), "NotAllowedByListeners"),
             (json!({ "from": "Selector", "selector": { "matchLabels": { "team": "shop" } } }), "Accepted"),
-            (json!({ "from": "Selector", "selector": { "matchLabels": { "team": "other" } } }), "NotAllowedByListeners"),
+            (
+                json!({ "from": "Selector", "selector": { "matchLabels": { "team": "other" } } }),
+                "NotAllowedByListeners",
+            ),
             (json!({ "from": "All" }), "Accepted"),
         ];
         for (namespaces, expected) in cases {
@@ -368,7 +373,9 @@ pub(super) mod tests {
         let mut snapshot = snapshot();
         snapshot.services.insert(
             Key::new("other", "web"),
-            object(json!({ "metadata": { "name": "web", "namespace": "other" }, "spec": { "ports": [{ "port": 80 }] } })),
+            object(
+                json!({ "metadata": { "name": "web", "namespace": "other" }, "spec": { "ports": [{ "port": 80 }] } }),
+            ),
         );
         snapshot.grants.push(object(json!({
             "metadata": { "name": "g", "namespace": "other" },

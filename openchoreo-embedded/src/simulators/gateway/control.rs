@@ -3,7 +3,6 @@
 //! Everything is computed from the snapshot and compared with what is there, so a settled cluster costs no request.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Service;
@@ -15,9 +14,7 @@ use serde_json::{Value, json};
 use super::super::conditions::{WantedCondition, settle};
 use super::super::{FIELD_MANAGER, SIMULATED_ANNOTATION};
 use super::attachment::{Attachment, Snapshot};
-use super::model::{
-    ENVOY_GROUP, Gateway, GatewayClass, HttpRoute, Key, gateway_classes, gateways, http_routes,
-};
+use super::model::{ENVOY_GROUP, Gateway, GatewayClass, HttpRoute, Key, gateway_classes, gateways, http_routes};
 use super::observation::{Observation, Pending};
 
 /// Which listeners every known route is attached to; kept between passes, so that counting needs no new evaluation.
@@ -246,8 +243,12 @@ fn gateway_status(
         value.and_then(|value| serde_json::from_value(value.get("conditions")?.clone()).ok()).unwrap_or_default()
     };
     let programmed = match &address {
-        Some(_) => WantedCondition::new("Programmed", true, "Programmed", "no proxy runs; requests are answered in its place"),
-        None => WantedCondition::new("Programmed", false, "AddressNotAssigned", "the proxy's service has no address yet"),
+        Some(_) => {
+            WantedCondition::new("Programmed", true, "Programmed", "no proxy runs; requests are answered in its place")
+        }
+        None => {
+            WantedCondition::new("Programmed", false, "AddressNotAssigned", "the proxy's service has no address yet")
+        }
     };
     let accepted = WantedCondition::new("Accepted", true, "Accepted", "the gateway is accepted");
     let listeners: Vec<Value> = gateway
@@ -268,7 +269,11 @@ fn gateway_status(
                 WantedCondition::new("ResolvedRefs", true, "ResolvedRefs", "certificates are not read"),
                 WantedCondition { holds: programmed.holds && supported, ..programmed.clone() },
             ];
-            let kinds = if supported { json!([{ "group": super::model::GATEWAY_GROUP, "kind": "HTTPRoute" }]) } else { json!([]) };
+            let kinds = if supported {
+                json!([{ "group": super::model::GATEWAY_GROUP, "kind": "HTTPRoute" }])
+            } else {
+                json!([])
+            };
             json!({
                 "name": listener.name,
                 "attachedRoutes": attached(&listener.name),
@@ -308,6 +313,8 @@ async fn write_status(client: &Client, resource: &ApiResource, key: &Key, status
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::attachment::tests::{route, snapshot};
     use super::*;
 

@@ -100,7 +100,9 @@ impl Observation {
     }
 }
 
-fn by_key<Spec, Status>(store: &Store<Object<Spec, Status>>) -> std::collections::BTreeMap<Key, Arc<Object<Spec, Status>>>
+fn by_key<Spec, Status>(
+    store: &Store<Object<Spec, Status>>,
+) -> std::collections::BTreeMap<Key, Arc<Object<Spec, Status>>>
 where
     Spec: Clone + Debug + 'static,
     Status: Clone + Debug + 'static,

@@ -349,7 +349,11 @@ mod tests {
             ("/books/1", "one"),
         ];
         for (path, expected) in cases {
-            assert_eq!(serves(&table, "GET", &format!("a.example.test{path}"), &[]).as_deref(), Some(expected), "{path}");
+            assert_eq!(
+                serves(&table, "GET", &format!("a.example.test{path}"), &[]).as_deref(),
+                Some(expected),
+                "{path}"
+            );
         }
     }
 

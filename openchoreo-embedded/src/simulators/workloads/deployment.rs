@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::super::conditions::{WantedCondition, status_text};
 use super::super::hash::{digest, safe_text};
-use super::{Decision, is_ready, name_stem, pod_from_template};
+use super::super::nodes::is_ready;
+use super::{Decision, name_stem, pod_from_template};
 
 /// The label that tells the pods of one template from those of another.
 const TEMPLATE_HASH_LABEL: &str = "pod-template-hash";
@@ -102,11 +103,8 @@ fn status(deployment: &Deployment, counts: &Counts, now: Timestamp) -> Value {
     } else {
         WantedCondition::new("Progressing", true, "ReplicaSetUpdated", "pods of the newest template become ready")
     };
-    let existing: &[DeploymentCondition] = deployment
-        .status
-        .as_ref()
-        .and_then(|status| status.conditions.as_deref())
-        .unwrap_or_default();
+    let existing: &[DeploymentCondition] =
+        deployment.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     let conditions: Vec<Value> =
         [available, progressing].iter().map(|wanted| condition(existing, wanted, now)).collect();
 
@@ -167,10 +165,7 @@ mod tests {
 
     fn made_ready(pods: &[Pod]) -> Vec<Pod> {
         let status = json!({ "conditions": [{ "type": "Ready", "status": "True" }] });
-        pods.iter()
-            .cloned()
-            .map(|pod| Pod { status: serde_json::from_value(status.clone()).ok(), ..pod })
-            .collect()
+        pods.iter().cloned().map(|pod| Pod { status: serde_json::from_value(status.clone()).ok(), ..pod }).collect()
     }
 
     fn decide_at_start(deployment: &Deployment, pods: &[Pod]) -> Decision {

@@ -75,7 +75,11 @@ where
     Controller::new(owners, watcher::Config::default())
         .owns(pods, watcher::Config::default())
         .with_config(Config::default().concurrency(8))
-        .run(reconcile, |_, _, _| Action::requeue(Duration::from_secs(2)), Arc::new(Context { client, pods_of, decide }))
+        .run(
+            reconcile,
+            |_, _, _| Action::requeue(Duration::from_secs(2)),
+            Arc::new(Context { client, pods_of, decide }),
+        )
         .for_each(|result| {
             if let Err(error) = result {
                 tracing::debug!(%error, kind = %K::kind(&()), "simulated workload controller will retry");
@@ -130,7 +134,12 @@ where
 }
 
 /// A pod made from a template: its metadata, the owner, and the mark that it is simulated.
-fn pod_from_template(name: String, namespace: Option<String>, template: &PodTemplateSpec, owner: OwnerReference) -> Pod {
+fn pod_from_template(
+    name: String,
+    namespace: Option<String>,
+    template: &PodTemplateSpec,
+    owner: OwnerReference,
+) -> Pod {
     let metadata = template.metadata.clone().unwrap_or_default();
     let mut annotations = metadata.annotations.unwrap_or_default();
     annotations.insert(SIMULATED_ANNOTATION.to_owned(), "true".to_owned());
@@ -147,16 +156,6 @@ fn pod_from_template(name: String, namespace: Option<String>, template: &PodTemp
         spec: template.spec.clone(),
         status: None,
     }
-}
-
-/// Whether a pod counts as ready: its `Ready` condition holds and nobody has asked for its end.
-fn is_ready(pod: &Pod) -> bool {
-    pod.metadata.deletion_timestamp.is_none()
-        && pod
-            .status
-            .as_ref()
-            .and_then(|status| status.conditions.as_ref())
-            .is_some_and(|conditions| conditions.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
 }
 
 /// The first `limit` bytes of a name that leave a valid name when a suffix follows.

@@ -1,0 +1,101 @@
+//! Labels of objects in data planes, and the few of them that selectors use.
+//!
+//! A selector of a Kubernetes Deployment cannot be changed, so it holds only what identifies a workload for ever; the
+//! name of the platform's Deployment and the component type are labels, but never selected by.
+
+use std::collections::BTreeMap;
+
+use openchoreo_core::labels::plane;
+use openchoreo_core::naming::hash::digest16;
+use openchoreo_core::naming::{CellId, ComponentId, LabelValue};
+
+/// Annotation of pod templates: the digest of the configuration that pods read only when they start. A change of it
+/// replaces the pods.
+pub const CONFIGURATION_DIGEST: &str = "openchoreo.dev/configuration-digest";
+
+/// The labels that selectors use: they identify a workload in its data plane and never change.
+const SELECTED: [&str; 5] = [
+    plane::ORGANIZATION_NAME,
+    plane::PROJECT_NAME,
+    plane::ENVIRONMENT_NAME,
+    plane::COMPONENT_NAME,
+    plane::DEPLOYMENT_TRACK_NAME,
+];
+
+/// Labels of what a whole cell shares: its namespace and its network policies.
+pub fn cell_labels(cell: &CellId<'_>) -> BTreeMap<String, String> {
+    labels([
+        (plane::ORGANIZATION_NAME, label_value(cell.organization)),
+        (plane::PROJECT_NAME, label_value(cell.project)),
+        (plane::ENVIRONMENT_NAME, label_value(cell.environment)),
+        (plane::MANAGED_BY, plane::DEPLOYMENT_CONTROLLER.to_owned()),
+        (plane::BELONG_TO, plane::USER_WORKLOADS.to_owned()),
+    ])
+}
+
+/// Labels of all objects of a workload.
+pub fn workload_labels(
+    component: &ComponentId<'_>,
+    component_type: &str,
+    track: &str,
+    environment: &str,
+    deployment: &str,
+) -> BTreeMap<String, String> {
+    let mut all = cell_labels(&component.project().cell(environment));
+    all.extend(labels([
+        (plane::COMPONENT_NAME, label_value(component.component)),
+        (plane::COMPONENT_TYPE, label_value(component_type)),
+        (plane::DEPLOYMENT_TRACK_NAME, label_value(track)),
+        (plane::DEPLOYMENT_NAME, label_value(deployment)),
+    ]));
+    all
+}
+
+/// The labels by which pods of a workload are selected.
+pub fn selector(workload: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let selected = |key: &&str| workload.get(*key).map(|value| ((*key).to_owned(), value.clone()));
+    SELECTED.iter().filter_map(selected).collect()
+}
+
+/// A text as the value of a label: itself where it can be one, else its readable beginning and a digest of all of it.
+pub fn label_value(text: &str) -> String {
+    if LabelValue::try_from(text).is_ok() {
+        return text.to_owned();
+    }
+    let readable: String = text
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' })
+        .take(46)
+        .collect();
+    let readable = readable.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let digest = digest16(&[text]);
+    if readable.is_empty() { digest } else { format!("{readable}-{digest}") }
+}
+
+fn labels<const N: usize>(pairs: [(&str, String); N]) -> BTreeMap<String, String> {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_too_long_for_a_label_becomes_a_valid_value_of_its_own() {
+        let (one, two) = ("x".repeat(100), "x".repeat(101));
+        for text in [one.as_str(), &two, "...", "a b"] {
+            assert!(LabelValue::try_from(label_value(text).as_str()).is_ok(), "{text}");
+        }
+        assert_ne!(label_value(&one), label_value(&two));
+        assert_eq!(label_value("shop"), "shop");
+    }
+
+    #[test]
+    fn selectors_hold_nothing_that_changes() {
+        let id = ComponentId::new("acme", "shop", "cart");
+        let one = selector(&workload_labels(&id, "Service", "main", "dev", "first"));
+        let two = selector(&workload_labels(&id, "WebApplication", "main", "dev", "second"));
+        assert_eq!(one, two);
+        assert_eq!(one.len(), 5);
+    }
+}
