@@ -5,7 +5,7 @@ use openchoreo_core::kind::PlaneKey;
 use openchoreo_core::plan::{Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
 use openchoreo_core::planners::plane::{judge, plane_uses};
-use openchoreo_core::types::v1alpha1::BuildPlane;
+use openchoreo_types::v1alpha1::BuildPlane;
 
 /// Holds a BuildPlane until what builds left there is gone.
 pub const BUILD_PLANE_FINALIZER: &str = "openchoreo.dev/buildplane-cleanup";

@@ -27,10 +27,10 @@
 use std::collections::BTreeSet;
 
 use openchoreo_core::naming::DnsLabel;
-use openchoreo_core::types::common::{EndpointType, NetworkVisibilities, TaskSchedule, Visibility};
-use openchoreo_core::types::v1alpha1::{EmbeddedMetadata, EndpointTemplate};
-use openchoreo_core::types::common::{BackendRef, BackendRefType, ComponentBackend, EndpointSpec};
-use openchoreo_core::types::yaml::{self, YamlError};
+use openchoreo_types::common::{EndpointType, NetworkVisibilities, TaskSchedule, Visibility};
+use openchoreo_types::v1alpha1::{EmbeddedMetadata, EndpointTemplate};
+use openchoreo_types::common::{BackendRef, BackendRefType, ComponentBackend, EndpointSpec};
+use openchoreo_types::yaml::{self, YamlError};
 use serde::Deserialize;
 use serde_json::Value;
 

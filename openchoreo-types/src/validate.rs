@@ -52,7 +52,11 @@ impl std::error::Error for FieldProblem {}
 ///     "{apiVersion: openchoreo.dev/v1alpha1, kind: Project, spec: {deploymentPipeline: main}}",
 /// )?;
 /// let problems = validate_manifest(&project).unwrap_err();
-/// assert_eq!(problems[0].suggestion.as_deref(), Some("deploymentPipelineRef"));
+/// let messages: Vec<String> = problems.iter().map(ToString::to_string).collect();
+/// assert_eq!(messages, [
+///     "`spec.deploymentPipelineRef`: is required",
+///     "`spec.deploymentPipeline`: unknown field; did you mean `deploymentPipelineRef`?",
+/// ]);
 /// # Ok::<(), yaml::YamlError>(())
 /// ```
 pub fn validate_manifest(document: &Value) -> Result<(), Vec<FieldProblem>> {

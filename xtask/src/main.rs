@@ -1,2 +1,42 @@
-//! xtask
-fn main() {}
+//! `cargo xtask codegen [--check]`: the files that are made from code. `cargo xtask tidy`: rules no compiler checks.
+//! `cargo xtask pure`: the libraries stay free of I/O. `cargo xtask e2e --lane …`: the walk on a lane.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, bail};
+use xtask::{codegen, pure, tidy};
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[&str]) -> anyhow::Result<()> {
+    match args {
+        ["codegen"] => codegen::write(),
+        ["codegen", "--check"] => report("generated files", codegen::check()?),
+        ["tidy"] => report("tidy", tidy::problems()?),
+        ["pure"] => report("pure", pure::problems()?),
+        ["e2e", "--lane", lane @ ("embedded" | "planes" | "data-plane")] => {
+            let status = Command::new(env!("CARGO"))
+                .args(["run", "--quiet", "-p", "openchoreo-e2e", "--", "--lane", lane])
+                .status()
+                .context("cannot run cargo")?;
+            if status.success() { Ok(()) } else { bail!("lane {lane} failed") }
+        }
+        _ => bail!("usage: cargo xtask codegen [--check] | tidy | pure | e2e --lane embedded|planes|data-plane"),
+    }
+}
+
+fn report(what: &str, problems: Vec<String>) -> anyhow::Result<()> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    bail!("{what}:\n  {}", problems.join("\n  "))
+}

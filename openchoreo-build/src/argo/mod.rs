@@ -8,11 +8,11 @@ mod prerequisites;
 mod run;
 
 use openchoreo_core::extension::{BuildContext, BuildEngine, BuildObservation, RenderError};
-use openchoreo_core::k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use openchoreo_core::k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use openchoreo_core::kind::Kind;
 use openchoreo_core::plan::Rendered;
-use openchoreo_core::types::foreign::argo::Workflow;
+use openchoreo_types::foreign::argo::Workflow;
 use serde_json::Value;
 
 /// What an installation chooses for its builds. What is `None` is not passed, so that the template's own default holds.

@@ -2,7 +2,7 @@
 //! step was retried.
 
 use openchoreo_core::extension::{BuildObservation, BuildPhase, BuildStep};
-use openchoreo_core::k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
 
 /// The templates that stand for the steps people know, with their steps.

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use openchoreo_core::extension::BuildContext;
-use openchoreo_core::k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use openchoreo_core::k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
-use openchoreo_core::kube::api::ObjectMeta;
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
+use kube::core::ObjectMeta;
 use openchoreo_core::labels::plane;
 use openchoreo_core::plan::Rendered;
 
@@ -35,7 +35,7 @@ pub(super) fn render(cx: &BuildContext<'_>, settings: &ArgoSettings) -> Vec<Rend
     let binding = RoleBinding {
         metadata: meta(cx, ROLE_BINDING, Some(cx.namespace.as_str())),
         role_ref: RoleRef {
-            api_group: "rbac.authorization.k8s.io".to_owned(),
+            api_group: Some("rbac.authorization.k8s.io".to_owned()),
             kind: "Role".to_owned(),
             name: ROLE.to_owned(),
         },

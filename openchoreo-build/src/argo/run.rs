@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use openchoreo_core::extension::{BuildContext, RenderError};
-use openchoreo_core::kube::api::ObjectMeta;
+use kube::core::ObjectMeta;
 use openchoreo_core::labels::plane;
 use openchoreo_core::plan::Rendered;
 use openchoreo_core::planners::DEFAULT_TRACK;
-use openchoreo_core::types::foreign::argo::{Arguments, Parameter, Workflow, WorkflowSpec, WorkflowTemplateRef};
+use openchoreo_types::foreign::argo::{Arguments, Parameter, Workflow, WorkflowSpec, WorkflowTemplateRef};
 use serde_json::json;
 
 use super::ArgoSettings;

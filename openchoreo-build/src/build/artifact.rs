@@ -3,11 +3,11 @@
 //! Pure. The artifact is made once and belongs to people from then on, so nothing here is ever applied over an edit.
 
 use openchoreo_core::hierarchy::{ComponentScope, child_labels, name_of};
-use openchoreo_core::kube::Resource;
-use openchoreo_core::kube::api::ObjectMeta;
+use kube::Resource;
+use kube::core::ObjectMeta;
 use openchoreo_core::labels::{self, annotations};
-use openchoreo_core::types::common::{Application, EndpointType, Task, TaskSchedule};
-use openchoreo_core::types::v1alpha1::{
+use openchoreo_types::common::{Application, EndpointType, Task, TaskSchedule};
+use openchoreo_types::v1alpha1::{
     ArtifactConfiguration, Build, BuildSelector, Component, ComponentType, DeployableArtifact, DeployableArtifactSpec,
     EndpointTemplate, TargetArtifact,
 };

@@ -4,7 +4,7 @@
 //! restored from what they say now.
 
 use openchoreo_core::conditions::{Finding, ReasonInfo};
-use openchoreo_core::k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 openchoreo_core::reasons! {
     /// Why a Build is or is not ready.
@@ -19,7 +19,7 @@ openchoreo_core::reasons! {
         SeveralBuildPlanes => Ready = False, "the organization has several build planes; annotate the Build `openchoreo.dev/build-plane` with the name of one",
         UnknownEngine => Ready = False, "`spec.templateRef.engine` names an engine that this platform does not have",
         EngineNotInstalled => Ready = False, "the build plane does not serve the kinds of the build engine; install it there",
-        CannotRender => Ready = False, "a field of the Build cannot be used for a run",
+        CannotRender => Ready = False, "a field of the Build, or of its Component, cannot be used for a run",
     }
 }
 
@@ -61,7 +61,6 @@ openchoreo_core::reasons! {
         ArtifactDeleted => DeployableArtifactCreated = False, "the DeployableArtifact was deleted after it had been created; it is not created again",
         ArtifactNameTaken => DeployableArtifactCreated = False, "a DeployableArtifact of this name exists that is not of this Build; create a Build of another name",
         DescriptorInvalid => DeployableArtifactCreated = False, "the descriptor `workload.yaml` in the repository cannot be used; correct it and create a new Build",
-        VisibilityInvalid => DeployableArtifactCreated = False, "the annotation `openchoreo.dev/visibility` of the Component cannot be used; it is waited for",
         ImageNotReported => DeployableArtifactCreated = False, "the run succeeded but did not say which image it pushed; its push step needs an output `image`",
     }
 }

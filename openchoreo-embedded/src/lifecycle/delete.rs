@@ -152,7 +152,7 @@ pub(crate) fn is_unheld(object: &Value) -> bool {
     let is_namespace = value::text(object, &["kind"]) == Some("Namespace")
         && value::text(object, &["apiVersion"]) == Some("v1");
     value::list(object, &["metadata", "finalizers"]).is_empty()
-        && !(is_namespace && !value::list(object, &["spec", "finalizers"]).is_empty())
+        && (!is_namespace || value::list(object, &["spec", "finalizers"]).is_empty())
 }
 
 /// Takes one finalizer from an object, which ends its deletion if that was the last.

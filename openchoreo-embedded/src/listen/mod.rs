@@ -192,7 +192,7 @@ async fn accept(socket: TcpListener, acceptor: TlsAcceptor, server: Server, mut 
     let mut connections = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
-            _ = stopped.wait_for(|stopped| *stopped) => break,
+            () = stop_wanted(&mut stopped) => break,
             accepted = socket.accept() => match accepted {
                 Ok((stream, _)) => {
                     connections.spawn(serve(stream, acceptor.clone(), server.clone(), graceful.watcher()));
@@ -210,6 +210,12 @@ async fn accept(socket: TcpListener, acceptor: TlsAcceptor, server: Server, mut 
     if tokio::time::timeout(SHUTDOWN_GRACE, graceful.shutdown()).await.is_err() {
         connections.abort_all();
     }
+}
+
+/// Ends when the listener is stopped or dropped.
+async fn stop_wanted(stopped: &mut watch::Receiver<bool>) {
+    // A dropped sender means the same as a stop.
+    let _ = stopped.wait_for(|stopped| *stopped).await.is_ok();
 }
 
 async fn serve(

@@ -78,7 +78,7 @@ pub(crate) fn check(node: Option<&Node>, value: &Value, path: &str) -> Result<()
     }
 }
 
-/// The paths that a configuration owns: its leaves, its list items, and its empty or keyed objects.
+/// The paths that a configuration owns: its leaves, its list items, its map entries, and what is empty.
 pub(crate) fn fields(node: Option<&Node>, value: &Value) -> FieldSet {
     let mut set = FieldSet::default();
     match shape(node, value) {
@@ -108,7 +108,7 @@ fn add(set: &mut FieldSet, element: Element, node: Option<&Node>, value: &Value,
     let is_member = match shape(node, value) {
         Shape::Leaf => true,
         Shape::Members(members) => members.is_empty() || own_container,
-        Shape::Items(_) => own_container,
+        Shape::Items(items) => items.is_empty() || own_container,
     };
     let below = fields(node, value);
     if is_member {
@@ -240,27 +240,32 @@ pub(crate) fn merge(node: Option<&Node>, base: &Value, over: &Value) -> Value {
 }
 
 fn merge_items(node: Option<&Node>, base: &[Value], over: &[Value]) -> Vec<Value> {
-    let base_elements: Vec<_> = base.iter().map(|value| (item_element(node, value), value)).collect();
-    let over_items = keyed(node, over);
-    let is_shared =
-        |element: &Option<Element>| element.as_ref().is_some_and(|element| over_items.contains_key(element));
+    let base: Vec<_> = base.iter().map(|value| (item_element(node, value), value)).collect();
+    let over: Vec<_> = over.iter().map(|value| (item_element(node, value), value)).collect();
+    let finds = |items: &[(Option<Element>, &Value)], element: &Option<Element>| {
+        element.is_some() && items.iter().any(|(candidate, _)| candidate == element)
+    };
     let mut merged = Vec::with_capacity(base.len().max(over.len()));
-    let mut rest = base_elements.as_slice();
-    for value in over {
-        let element = item_element(node, value);
-        // Items that only the base has stay in front of the shared item they preceded.
-        if let Some(position) = rest.iter().position(|(candidate, _)| *candidate == element) {
-            let (before, after) = rest.split_at(position);
-            merged.extend(before.iter().filter(|(element, _)| !is_shared(element)).map(|(_, value)| (*value).clone()));
-            rest = after.get(1..).unwrap_or_default();
+    let mut rest = base.iter().peekable();
+    for (index, (element, value)) in over.iter().enumerate() {
+        let ahead = over.get(index..).unwrap_or_default();
+        let next_shared = ahead.iter().map(|(element, _)| element).find(|element| finds(&base, element));
+        // What only the base has comes first, up to the item that both have next.
+        while let Some((base_element, base_value)) =
+            rest.next_if(|(base_element, _)| !finds(&over, base_element) || next_shared != Some(base_element))
+        {
+            if !finds(&over, base_element) {
+                merged.push((*base_value).clone());
+            }
         }
-        let counterpart = base_elements.iter().find(|(candidate, _)| element.is_some() && *candidate == element);
+        let counterpart = base.iter().find(|(candidate, _)| element.is_some() && candidate == element);
         merged.push(match counterpart {
-            Some((_, base)) => merge(item(node), base, value),
+            Some((_, base_value)) => merge(item(node), base_value, value),
             None => without_absent(item(node), value),
         });
+        let _passed = rest.next_if(|(base_element, _)| base_element == element);
     }
-    merged.extend(rest.iter().filter(|(element, _)| !is_shared(element)).map(|(_, value)| (*value).clone()));
+    merged.extend(rest.filter(|(element, _)| !finds(&over, element)).map(|(_, value)| (*value).clone()));
     merged
 }
 

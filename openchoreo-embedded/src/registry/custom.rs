@@ -42,7 +42,8 @@ pub(crate) fn check(definition: &Value) -> Vec<FieldError> {
         let why = "must be spec.names.plural+\".\"+spec.group";
         refuse(FieldErrorKind::Invalid, "metadata.name", invalid(name, why));
     }
-    if !group.is_empty() && !(group.contains('.') && group.split('.').all(is_label)) {
+    let is_domain = group.contains('.') && group.split('.').all(is_label);
+    if !group.is_empty() && !is_domain {
         refuse(FieldErrorKind::Invalid, "spec.group", invalid(group, "should be a domain with at least one dot"));
     }
     if !matches!(text(&["spec", "scope"]), "" | "Namespaced" | "Cluster") {

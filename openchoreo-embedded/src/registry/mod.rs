@@ -129,11 +129,6 @@ impl Registry {
         self.kinds.get(&(group.to_owned(), version.to_owned(), plural.to_owned()))
     }
 
-    /// A kind whose objects are stored under a name.
-    pub(crate) fn by_storage(&self, storage: &str) -> Option<&Arc<Kind>> {
-        self.kinds.values().find(|kind| &*kind.storage == storage)
-    }
-
     /// A kind by the group and name that an owner reference says.
     pub(crate) fn by_kind(&self, group: &str, kind: &str) -> Option<&Arc<Kind>> {
         self.kinds.values().find(|found| found.group == group && found.kind == kind)

@@ -105,10 +105,10 @@ pub(crate) struct Node {
     pub(crate) preserve_unknown: bool,
     /// The value is a whole Kubernetes object.
     pub(crate) embedded_resource: bool,
-    pub(crate) properties: BTreeMap<String, Arc<Node>>,
+    pub(crate) properties: BTreeMap<String, Arc<Self>>,
     /// The values of a map with free keys.
-    pub(crate) additional: Option<Arc<Node>>,
-    pub(crate) items: Option<Arc<Node>>,
+    pub(crate) additional: Option<Arc<Self>>,
+    pub(crate) items: Option<Arc<Self>>,
     pub(crate) default: Option<Value>,
     pub(crate) list_type: ListType,
     /// The object is one value for the purpose of ownership.

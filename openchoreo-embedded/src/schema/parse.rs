@@ -377,7 +377,7 @@ fn check_junctor_keywords(members: &Map<String, Value>, path: &str) -> Result<()
     if members.get("nullable") == Some(&Value::Bool(true)) {
         return Err(error(&format!("{path}.nullable"), "Forbidden", "must be false to be structural"));
     }
-    let spells_int_or_string = path.contains("anyOf[")
+    let spells_int_or_string = path.rsplit('.').next().is_some_and(|segment| segment.starts_with("anyOf["))
         && matches!(members.get("type").and_then(Value::as_str), Some("integer" | "string"))
         && members.len() == 1;
     if members.get("type").and_then(Value::as_str).is_some_and(|name| !name.is_empty()) && !spells_int_or_string {

@@ -174,7 +174,7 @@ impl FieldSelector {
             let same = match found {
                 None | Some(Value::Null) => one.value.is_empty(),
                 Some(Value::String(text)) => *text == one.value,
-                Some(Value::Bool(_) | Value::Number(_)) => found.is_some_and(|found| found.to_string() == one.value),
+                Some(Value::Bool(_) | Value::Number(_)) => found.map(Value::to_string).as_ref() == Some(&one.value),
                 Some(Value::Array(_) | Value::Object(_)) => false,
             };
             same == one.equal

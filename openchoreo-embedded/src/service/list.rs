@@ -67,7 +67,6 @@ pub(super) struct Page {
     pub(super) objects: Vec<Object>,
     /// The list's own metadata.
     pub(super) meta: Value,
-    pub(super) revision: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -141,7 +140,7 @@ pub(super) fn page(state: &State, kind: &Kind, selection: &Selection, query: &Qu
         }
     }
     let objects = matching.into_iter().map(|object| kind.present(object)).collect();
-    Ok(Page { objects, meta, revision })
+    Ok(Page { objects, meta })
 }
 
 /// The revision at which a list is to be read: a past one only when the client insists.

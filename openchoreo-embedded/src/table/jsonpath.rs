@@ -43,7 +43,7 @@ enum Step {
     Slice { start: Option<i64>, end: Option<i64>, step: usize },
     All,
     Descend,
-    Union(Vec<Step>),
+    Union(Vec<Self>),
     Filter { path: JsonPath, comparison: Option<(Operator, Value)> },
 }
 
@@ -164,6 +164,9 @@ impl Parser<'_> {
                 '.' => {
                     self.rest.next();
                     if self.rest.next_if_eq(&'.').is_some() {
+                        if self.rest.peek().is_none() {
+                            return Err("a name is missing after `..`".to_owned());
+                        }
                         steps.push(Step::Descend);
                     }
                     if self.rest.peek().is_some_and(|next| *next != '[') {

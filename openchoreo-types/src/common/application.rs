@@ -1,11 +1,11 @@
 //! How a component runs: arguments, environment, files, scaling, task settings and health checks.
 
+use k8s_openapi::api::core::v1::Probe;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::common::probe;
 use crate::wire;
-use k8s_openapi::api::core::v1::Probe;
 
 /// How the main container of a component runs.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]

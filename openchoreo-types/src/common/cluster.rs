@@ -4,6 +4,8 @@
 //! Secret in either. Reading Secrets, decoding certificates and connecting are other people's jobs: this module only
 //! says what was meant, or which field is wrong and what to write instead.
 
+use std::fmt;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
@@ -108,7 +110,7 @@ pub struct ClusterCredentials {
 }
 
 /// A value, written down or kept in a Secret. The written one wins.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ValueFrom {
     /// The value itself.
@@ -119,6 +121,25 @@ pub struct ValueFrom {
     #[serde(default, deserialize_with = "wire::zero_as_none", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "open_schema")]
     pub secret_ref: Option<SecretRef>,
+}
+
+impl fmt::Debug for ValueFrom {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ValueFrom")
+            .field("value", &self.value.as_ref().map(|_| Hidden))
+            .field("secret_ref", &self.secret_ref)
+            .finish()
+    }
+}
+
+/// Stands for a value that may be a private key or a token, in debug output.
+struct Hidden;
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("***")
+    }
 }
 
 /// A Secret, or one key of it.
@@ -166,7 +187,7 @@ impl<'de> Deserialize<'de> for SecretRef {
 }
 
 /// A credential: text, or an object that says where the text is. See [`SecretRef`] for why anything is accepted.
-#[derive(Serialize, Clone, Debug, PartialEq)]
+#[derive(Serialize, Clone, PartialEq)]
 #[serde(untagged)]
 pub enum CredentialValue {
     /// The value itself.
@@ -175,6 +196,16 @@ pub enum CredentialValue {
     From(ValueFrom),
     /// Neither of the two.
     Unreadable(Value),
+}
+
+impl fmt::Debug for CredentialValue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inline(_) => formatter.debug_tuple("Inline").field(&Hidden).finish(),
+            Self::From(from) => formatter.debug_tuple("From").field(from).finish(),
+            Self::Unreadable(_) => formatter.debug_tuple("Unreadable").field(&Hidden).finish(),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for CredentialValue {
@@ -233,11 +264,10 @@ pub enum MaterialSource<'a> {
     },
 }
 
-impl std::fmt::Debug for MaterialSource<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for MaterialSource<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // The text may be a private key.
-            Self::Inline(_) => formatter.write_str("Inline(***)"),
+            Self::Inline(_) => formatter.debug_tuple("Inline").field(&Hidden).finish(),
             Self::Secret { name, key } => {
                 formatter.debug_struct("Secret").field("name", name).field("key", key).finish()
             }

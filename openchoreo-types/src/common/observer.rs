@@ -22,11 +22,17 @@ pub struct ObserverAuthentication {
 }
 
 /// A user name and its password.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct BasicCredentials {
     /// The user name.
     pub username: String,
-    /// The password, in clear text: prefer a plane without one, or restrict who may read the object.
+    /// The password, in clear text: restrict who may read the object.
     pub password: String,
+}
+
+impl std::fmt::Debug for BasicCredentials {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("BasicCredentials").field("username", &self.username).finish_non_exhaustive()
+    }
 }

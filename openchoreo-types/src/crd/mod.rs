@@ -167,11 +167,8 @@ fn root_schema<K: Described>(strictness: Strictness) -> JSONSchemaProps {
         structural::keep_unknown_fields(&mut spec);
         structural::keep_unknown_fields(&mut status);
     }
-    let metadata = JSONSchemaProps {
-        type_: Some("object".to_owned()),
-        description: Some("Name, namespace, labels and the like.".to_owned()),
-        ..Default::default()
-    };
+    // API servers own the schema of metadata: not even a description may stand here.
+    let metadata = JSONSchemaProps { type_: Some("object".to_owned()), ..Default::default() };
     let mut properties = std::collections::BTreeMap::from([
         ("apiVersion".to_owned(), text("Group and version of the kind.")),
         ("kind".to_owned(), text("Name of the kind.")),

@@ -4,10 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::common::condition;
-use crate::common::{OwnerRef, PlaneRef, TemplateRef};
-use crate::kind::platform_kind;
-use crate::kind::platform_status;
+use crate::common::{OwnerRef, PlaneRef, TemplateRef, condition};
+use crate::kind::{platform_kind, platform_status};
 use crate::wire;
 
 platform_kind! {

@@ -5,8 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::common::condition;
-use crate::kind::platform_kind;
-use crate::kind::platform_status;
+use crate::kind::{platform_kind, platform_status};
 use crate::wire;
 
 platform_kind! {

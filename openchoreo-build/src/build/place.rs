@@ -1,0 +1,183 @@
+//! Where a build belongs and where it runs: its component, its track, its labels, its plane.
+
+use std::collections::BTreeMap;
+
+use openchoreo_core::conditions::{CommonReason, Finding};
+use openchoreo_core::hierarchy::{ComponentScope, home_of, label_of, name_of, scope_by_name, track_name, tracks_of};
+use openchoreo_core::kind::PlaneKey;
+use kube::ResourceExt;
+use openchoreo_core::labels::{self, Owner, plane};
+use openchoreo_core::naming::LabelValue;
+use openchoreo_core::planner::PlanContext;
+use openchoreo_core::planners::DEFAULT_TRACK;
+use openchoreo_core::platform::INDEX_PLANE;
+use openchoreo_types::common::{PlaneKind, PlaneRef};
+use openchoreo_types::v1alpha1::{Build, BuildPlane, DataPlane};
+use openchoreo_core::world::Select;
+
+use super::reasons::BuildReason;
+
+/// The component that a build is for: `spec.owner` says which, and labels must not say otherwise.
+pub(super) fn scope_of(cx: &PlanContext<'_>, build: &Build) -> Result<ComponentScope, Finding> {
+    home_of(cx, build)?;
+    let owner = &build.spec.owner;
+    let claims = [
+        (labels::COMPONENT, "spec.owner.componentName", &owner.component_name),
+        (labels::PROJECT, "spec.owner.projectName", &owner.project_name),
+    ];
+    for (label, path, written) in claims {
+        if let Some(claimed) = label_of(build, label)
+            && claimed != written
+        {
+            let message = format!("label `{label}` says `{claimed}` and `{path}` says `{written}`; correct one of them");
+            return Err(Finding::new(CommonReason::LabelContradiction, message));
+        }
+    }
+    let namespace = build.metadata.namespace.as_deref().unwrap_or_default();
+    let scope = scope_by_name(cx, namespace, &owner.component_name)?;
+    let project = name_of(&*scope.project);
+    if project != owner.project_name {
+        let message = format!(
+            "`spec.owner.projectName` is `{}`, but Component `{}` belongs to project `{project}`; correct it",
+            owner.project_name, owner.component_name
+        );
+        return Err(Finding::new(CommonReason::LabelContradiction, message));
+    }
+    Ok(scope)
+}
+
+/// The track that a build is for: the one that its label names, else the only one there is, else `default`.
+pub(super) fn track_of_build(cx: &PlanContext<'_>, scope: &ComponentScope, build: &Build) -> String {
+    if let Some(track) = label_of(build, labels::DEPLOYMENT_TRACK).filter(|track| !track.is_empty()) {
+        return track.to_owned();
+    }
+    match tracks_of(cx, scope).as_slice() {
+        [only] => track_name(only).to_owned(),
+        _ => DEFAULT_TRACK.to_owned(),
+    }
+}
+
+/// The labels of a run and of its pods.
+pub(super) fn labels_of_run(
+    scope: &ComponentScope,
+    build: &Build,
+    track: &str,
+) -> Result<BTreeMap<String, String>, Finding> {
+    let id = scope.id();
+    let own = [
+        (plane::ORGANIZATION_NAME, id.organization),
+        (plane::PROJECT_NAME, id.project),
+        (plane::COMPONENT_NAME, id.component),
+        (plane::BUILD_NAME, name_of(build)),
+        (plane::DEPLOYMENT_TRACK_NAME, track),
+        (plane::UUID, build.metadata.uid.as_deref().unwrap_or_default()),
+        (plane::TARGET, plane::target::BUILD),
+    ];
+    let mut all = BTreeMap::new();
+    for (key, value) in own {
+        // An uid that only a file system of samples gives may be no label; it is left out then.
+        if let Err(error) = LabelValue::try_from(value) {
+            if key == plane::UUID {
+                continue;
+            }
+            let message = format!("`{value}` cannot be the label `{key}` of the run: {error}; use a shorter name");
+            return Err(Finding::new(CommonReason::InvalidName, message));
+        }
+        all.insert(key.to_owned(), value.to_owned());
+    }
+    Ok(all)
+}
+
+/// The plane where builds of an organization run: the one that the build names by annotation, else its only
+/// BuildPlane, else its only DataPlane that is marked for builds.
+pub(super) fn choose_plane(cx: &PlanContext<'_>, organization: &str, build: &Build) -> Result<PlaneKey, Finding> {
+    let select = Select::of::<BuildPlane>().namespace(organization);
+    let build_planes: Vec<_> = cx
+        .list::<BuildPlane>(select)
+        .into_iter()
+        .filter(|plane| plane.metadata.deletion_timestamp.is_none())
+        .map(|plane| PlaneKey::build_plane(organization, plane.name_any()))
+        .collect();
+    let select = Select::of::<DataPlane>().namespace(organization).label(labels::BUILD_PLANE, "true");
+    let data_planes: Vec<_> = cx
+        .list::<DataPlane>(select)
+        .into_iter()
+        .filter(|plane| plane.metadata.deletion_timestamp.is_none())
+        .map(|plane| PlaneKey::data_plane(organization, plane.name_any()))
+        .collect();
+    if let Some(name) = build.annotations().get(labels::BUILD_PLANE) {
+        let named = |key: &&PlaneKey| key.remote().is_some_and(|plane| plane.name == *name);
+        return build_planes.iter().chain(&data_planes).find(named).cloned().ok_or_else(|| {
+            let message = format!(
+                "annotation `{}` names `{name}`, but namespace `{organization}` has no such BuildPlane, nor a DataPlane labelled `{}=true`",
+                labels::BUILD_PLANE,
+                labels::BUILD_PLANE
+            );
+            Finding::new(BuildReason::NoBuildPlane, message)
+        });
+    }
+    let candidates = if build_planes.is_empty() { data_planes } else { build_planes };
+    match candidates.as_slice() {
+        [] => {
+            let message = format!(
+                "namespace `{organization}` has no BuildPlane, nor a DataPlane labelled `{}=true`; create one",
+                labels::BUILD_PLANE
+            );
+            Err(Finding::new(BuildReason::NoBuildPlane, message))
+        }
+        [only] => Ok(only.clone()),
+        several => {
+            let names = several.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let message = format!(
+                "there is a choice of {names}; name one with annotation `{}` of the Build",
+                labels::BUILD_PLANE
+            );
+            Err(Finding::new(BuildReason::SeveralBuildPlanes, message))
+        }
+    }
+}
+
+/// Whether a recorded plane is registered and stays so.
+pub(super) fn is_registered(cx: &PlanContext<'_>, plane: &PlaneRef) -> bool {
+    let deleted = match plane.kind {
+        PlaneKind::DataPlane => {
+            cx.get::<DataPlane>(&plane.namespace, &plane.name).map(|plane| plane.metadata.deletion_timestamp.is_some())
+        }
+        PlaneKind::BuildPlane => {
+            cx.get::<BuildPlane>(&plane.namespace, &plane.name).map(|plane| plane.metadata.deletion_timestamp.is_some())
+        }
+    };
+    deleted == Some(false)
+}
+
+/// Where images go by the registration of a plane; only DataPlanes name a registry.
+pub(super) fn registry_of(cx: &PlanContext<'_>, plane: &PlaneKey) -> Option<String> {
+    let plane = plane.remote().filter(|plane| plane.kind == PlaneKind::DataPlane)?;
+    let registry = cx.get::<DataPlane>(&plane.namespace, &plane.name)?.spec.registry.clone()?;
+    registry.prefix.or_else(|| registry.unauthenticated.into_iter().next()).filter(|prefix| !prefix.is_empty())
+}
+
+/// The owner of what all builds of an organization share in a plane.
+pub(super) fn shared_owner(organization: &str) -> Owner {
+    Owner::object("BuildNamespace", "", organization)
+}
+
+/// Whether what builds of an organization share in a plane may go with a build: no other build stays there.
+pub(super) fn is_last_there(cx: &PlanContext<'_>, build: &Build, organization: &str, plane: &PlaneRef) -> bool {
+    if !is_registered(cx, plane) {
+        // The plane is leaving, so all builds leave it; each helps to clean.
+        return true;
+    }
+    let there = format!("{}/{}/{}", plane.kind.as_str(), plane.namespace, plane.name);
+    let stays = |other: &Build| {
+        let of = organization_of(cx, other);
+        other.metadata.deletion_timestamp.is_none() && other.metadata.uid != build.metadata.uid && of == organization
+    };
+    !cx.list::<Build>(Select::of::<Build>().index(INDEX_PLANE, there)).iter().any(|other| stays(other))
+}
+
+/// The organization of a build, for cleaning: whether it exists any more or not.
+pub(super) fn organization_of(cx: &PlanContext<'_>, build: &Build) -> String {
+    let namespace = build.metadata.namespace.as_deref().unwrap_or_default();
+    openchoreo_core::hierarchy::claimed_organization(cx, namespace).unwrap_or_else(|| namespace.to_owned())
+}

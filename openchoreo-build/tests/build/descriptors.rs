@@ -1,0 +1,71 @@
+//! What a component descriptor may say, and what is answered to one that cannot be used.
+
+use openchoreo_build::descriptor::{Descriptor, Exposure};
+use openchoreo_core::extension::chain;
+use openchoreo_types::common::EndpointType;
+
+fn one_endpoint(fields: &str) -> String {
+    format!("metadata:\n  name: cart\nendpoints:\n  - name: api\n    port: 8080\n    type: REST\n{fields}")
+}
+
+#[test]
+fn a_full_descriptor_is_read() {
+    let text = "apiVersion: openchoreo.dev/v1alpha1
+metadata: { name: cart }
+endpoints:
+  - { name: api, port: 9090, type: REST, context: /cart, visibility: Organization, schemaFile: api.yaml }
+  - { name: events, port: 9091, type: grpc }
+connections: [{ name: other, type: api }]
+schedule: { cron: '0 3 * * *', timezone: Europe/Berlin }
+";
+    let descriptor = Descriptor::parse(text).unwrap();
+    let seen: Vec<_> = descriptor
+        .endpoints
+        .iter()
+        .map(|e| (e.name.as_str(), e.port, e.type_, e.base_path.as_str(), e.exposure))
+        .collect();
+    assert_eq!(seen, [
+        ("api", 9090, EndpointType::Rest, "/cart", Some(Exposure::Organization)),
+        ("events", 9091, EndpointType::Grpc, "/", None),
+    ]);
+    assert_eq!(descriptor.schedule.unwrap().cron, "0 3 * * *");
+}
+
+#[test]
+fn the_widest_visibility_that_is_written_counts_and_none_is_none() {
+    for (fields, exposure) in [
+        ("", None),
+        ("    visibility: project\n", Some(Exposure::Project)),
+        ("    networkVisibilities: [Project, Organization]\n", Some(Exposure::Organization)),
+        ("    networkVisibilities: { public: { enable: true } }\n", Some(Exposure::Public)),
+        ("    networkVisibilities: { public: { enable: false } }\n", Some(Exposure::Project)),
+        ("    networkVisibilities: []\n", None),
+    ] {
+        let descriptor = Descriptor::parse(&one_endpoint(fields)).unwrap();
+        assert_eq!(descriptor.endpoints[0].exposure, exposure, "{fields}");
+    }
+}
+
+#[test]
+fn a_descriptor_that_cannot_be_used_is_answered_with_the_field_and_what_would_be_right() {
+    for (text, answer) in [
+        ("endpoints: []".to_owned(), "`metadata.name`"),
+        ("metadata: {name: cart}\nendpoints: [{port: 1, type: REST}]".to_owned(), "`endpoints[0].name`"),
+        ("metadata: {name: cart}\nendpoints: [{name: A B, port: 1, type: REST}]".to_owned(), "`endpoints[0].name`"),
+        ("metadata: {name: cart}\nendpoints: [{name: api, type: REST}]".to_owned(), "`endpoints[0].port`"),
+        ("metadata: {name: cart}\nendpoints: [{name: api, port: 70000, type: REST}]".to_owned(), "between 1 and 65535"),
+        ("metadata: {name: cart}\nendpoints: [{name: api, port: 80}]".to_owned(), "it can be HTTP, REST"),
+        ("metadata: {name: cart}\nendpoints: [{name: api, port: 80, type: SOAP}]".to_owned(), "`SOAP`"),
+        (one_endpoint("    visibility: pubic\n"), "`pubic`"),
+        (one_endpoint("    networkVisibilities: public\n"), "must be a list"),
+        (one_endpoint("    basePath: /a\n    context: /b\n"), "give one of them"),
+        (one_endpoint("    basePath: /a/../b\n"), "without `..`"),
+        (one_endpoint("  - { name: api, port: 1, type: REST }\n"), "names must differ"),
+        ("metadata: {name: cart}\nschedule: {cron: never}".to_owned(), "five fields"),
+        ("- a list".to_owned(), "cannot be read"),
+        ("x".repeat(300_000), "longer than"),
+    ] {
+        let error = Descriptor::parse(&text).expect_err("a descriptor that cannot be used");
+        assert!(chain(&error).contains(answer), "`{answer}` is missing in: {}", chain(&error));
+    }
+}

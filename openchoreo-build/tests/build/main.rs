@@ -1,0 +1,11 @@
+//! Build engines and the planners of builds, checked by what they give.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
+
+mod contract;
+mod descriptors;
+mod laptop;
+mod observing;
+mod planning;
+mod schema;
+mod workflow;

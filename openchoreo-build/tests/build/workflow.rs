@@ -1,0 +1,95 @@
+//! The Workflow of a build, and what is refused before there is one.
+
+use openchoreo_build::{ArgoSettings, builtin_engines, planners};
+use openchoreo_core::platform::Platform;
+use serde_json::{Value, json};
+
+use crate::laptop::{Laptop, build_spec, builds, platform};
+
+fn arguments(workflow: &Value) -> Vec<(String, String)> {
+    let parameters = workflow.pointer("/spec/arguments/parameters").and_then(Value::as_array).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    parameters.iter().map(|parameter| (text(&parameter["name"]), text(&parameter["value"]))).collect()
+}
+
+#[test]
+fn a_build_becomes_a_workflow_in_the_namespace_of_its_organization() {
+    let platform = platform();
+    let mut laptop = Laptop::with_plane(&platform);
+    laptop.build("acme", "one");
+    laptop.settle();
+    let mut objects: Vec<Value> =
+        laptop.offline.world().all(&builds()).into_iter().map(|(_, stored)| stored.json().clone()).collect();
+    for object in &mut objects {
+        // The digest stands for the rest, and the uid is the World's.
+        object["metadata"].as_object_mut().unwrap().remove("uid");
+        object["metadata"]["annotations"].as_object_mut().unwrap().remove("openchoreo.dev/wanted-digest");
+    }
+    insta::assert_yaml_snapshot!(objects);
+}
+
+#[test]
+fn what_an_installation_chooses_is_passed_and_the_rest_is_left_to_the_template() {
+    let settings = ArgoSettings {
+        clone_image: Some("clone:1".into()),
+        registry: Some("registry.example.com".into()),
+        registry_insecure: Some(true),
+        ..ArgoSettings::default()
+    };
+    let platform = Platform::builder().build_engines(builtin_engines(settings)).planners(planners()).build().unwrap();
+    let mut laptop = Laptop::with_plane(&platform);
+    laptop.build("acme", "one");
+    laptop.settle();
+    let passed = arguments(&laptop.workflows(&builds())[0]);
+    let after_the_fixed: Vec<_> = passed.iter().skip(8).map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(after_the_fixed, [
+        ("registry", "registry.example.com"),
+        ("registry-insecure", "true"),
+        ("clone-image", "clone:1"),
+        ("docker-context", "."),
+    ]);
+}
+
+#[test]
+fn the_commit_wins_over_the_branch_and_the_track_is_the_tag() {
+    let platform = platform();
+    let mut laptop = Laptop::with_plane(&platform);
+    let mut spec = build_spec();
+    spec["repository"]["revision"] = json!({ "branch": "main", "commit": "0a1b2c3d" });
+    laptop.apply(json!({
+        "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Build",
+        "metadata": { "name": "one", "namespace": "acme", "labels": { "openchoreo.dev/deployment-track": "v1.x" } },
+        "spec": spec,
+    }));
+    laptop.settle();
+    let passed = arguments(&laptop.workflows(&builds())[0]);
+    let of = |name: &str| passed.iter().find(|(known, _)| known == name).unwrap().1.clone();
+    assert_eq!((of("commit").as_str(), of("branch").as_str(), of("image-tag").as_str()), ("0a1b2c3d", "", "v1.x"));
+}
+
+#[test]
+fn what_cannot_be_run_is_said_and_nothing_is_started() {
+    let cases: [(&str, Value, &str); 9] = [
+        ("/templateRef/parameters", json!([{ "name": "image-name", "value": "globex/shop/cart" }]), "decided by the platform"),
+        ("/templateRef/parameters", json!([{ "name": "registry", "value": "evil.example.com" }]), "decided by the platform"),
+        ("/templateRef/parameters", json!([{ "name": "a", "value": "1" }, { "name": "a", "value": "2" }]), "given twice"),
+        ("/templateRef/name", json!(""), "ClusterWorkflowTemplate"),
+        ("/repository/url", json!(""), "URL of a Git repository"),
+        ("/repository/url", json!("--upload-pack=touch /tmp/x"), "must not start with `-`"),
+        ("/repository/revision/branch", json!("main\nx"), "control characters"),
+        ("/repository/appPath", json!("../../etc"), "`..`"),
+        ("/templateRef/engine", json!("jenkins"), "this platform has argo"),
+    ];
+    for (pointer, value, answer) in cases {
+        let platform = platform();
+        let mut laptop = Laptop::with_plane(&platform);
+        let mut spec = build_spec();
+        *spec.pointer_mut(pointer).unwrap() = value;
+        laptop.build_with("acme", "one", json!({}), spec);
+        laptop.settle();
+        let message = laptop.message("one", "Ready");
+        assert!(laptop.condition("one", "Ready").starts_with("False/"), "{pointer}");
+        assert!(message.contains(answer), "`{answer}` is missing in: {message}");
+        assert!(laptop.offline.world().all(&builds()).is_empty(), "{pointer}");
+    }
+}

@@ -1,0 +1,117 @@
+//! How an observed object is doing, by its kind.
+//!
+//! One departure from upstream's table: a CronJob that waits for its time, or whose Job is running, is healthy. A task
+//! that runs once a month would otherwise count as unfinished for most of it.
+
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentCondition, DeploymentStatus, StatefulSet};
+use k8s_openapi::api::batch::v1::CronJob;
+use k8s_openapi::api::core::v1::Pod;
+use openchoreo_core::extension::Health;
+use openchoreo_core::kind::Kind;
+use openchoreo_core::world::Stored;
+
+/// How an object is doing. Of kinds without a rule, what exists is healthy.
+pub fn health(kind: Kind, live: &Stored) -> Health {
+    if live.is_deleting() {
+        return Health::Progressing("it is being deleted and will be made anew".to_owned());
+    }
+    let unreadable = |error: String| Health::Progressing(format!("it cannot be read: {error}"));
+    match (kind.group, kind.kind) {
+        ("apps", "Deployment") => live.typed::<Deployment>().map_or_else(unreadable, |object| deployment(&object)),
+        ("apps", "StatefulSet") => live.typed::<StatefulSet>().map_or_else(unreadable, |object| stateful_set(&object)),
+        ("batch", "CronJob") => live.typed::<CronJob>().map_or_else(unreadable, |object| cron_job(&object)),
+        ("", "Pod") => live.typed::<Pod>().map_or_else(unreadable, |object| pod(&object)),
+        _ => Health::Healthy,
+    }
+}
+
+fn deployment(object: &Deployment) -> Health {
+    let spec = object.spec.as_ref();
+    let wanted = spec.and_then(|spec| spec.replicas).unwrap_or(1);
+    if spec.and_then(|spec| spec.paused).unwrap_or(false) {
+        return Health::Suspended("it is paused".to_owned());
+    }
+    if wanted == 0 {
+        return Health::Suspended("it is scaled to no replicas".to_owned());
+    }
+    let nothing = DeploymentStatus::default();
+    let status = object.status.as_ref().unwrap_or(&nothing);
+    let observed = status.observed_generation.unwrap_or(0);
+    if observed == 0 || observed < object.metadata.generation.unwrap_or(0) {
+        return Health::Progressing("its latest change has not been taken up yet".to_owned());
+    }
+    let condition = |type_: &str| status.conditions.iter().flatten().find(|condition| condition.type_ == type_);
+    let says = |condition: &DeploymentCondition| {
+        condition.message.clone().or_else(|| condition.reason.clone()).unwrap_or_default()
+    };
+    if let Some(progress) = condition("Progressing").filter(|c| c.reason.as_deref() == Some("ProgressDeadlineExceeded")) {
+        return Health::Degraded(says(progress));
+    }
+    if let Some(failure) = condition("ReplicaFailure").filter(|c| c.status == "True") {
+        return Health::Degraded(says(failure));
+    }
+    let [updated, ready, available, unavailable, existing] = [
+        status.updated_replicas,
+        status.ready_replicas,
+        status.available_replicas,
+        status.unavailable_replicas,
+        status.replicas,
+    ]
+    .map(Option::unwrap_or_default);
+    if [updated, ready, available].iter().all(|count| *count == wanted) && unavailable == 0 && existing <= wanted {
+        return Health::Healthy;
+    }
+    let still = format!("{available} of {wanted} replicas are available, {updated} updated");
+    if updated == wanted && available == 0 {
+        return match condition("Progressing") {
+            Some(progress) if progress.status != "True" => Health::Degraded(says(progress)),
+            Some(_) | None => Health::Progressing(still),
+        };
+    }
+    match condition("Available") {
+        Some(state) if state.status != "True" && unavailable > 0 && (ready > 0 || available > 0) => Health::Degraded(says(state)),
+        Some(_) | None => Health::Progressing(still),
+    }
+}
+
+fn stateful_set(object: &StatefulSet) -> Health {
+    let wanted = object.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let Some(status) = &object.status else {
+        return Health::Progressing("it has not been taken up yet".to_owned());
+    };
+    if status.observed_generation.unwrap_or(0) < object.metadata.generation.unwrap_or(0) {
+        return Health::Progressing("its latest change has not been taken up yet".to_owned());
+    }
+    if status.current_revision != status.update_revision {
+        return Health::Progressing("its replicas are being replaced".to_owned());
+    }
+    let counts = [status.ready_replicas, status.current_replicas, status.available_replicas, status.updated_replicas];
+    if counts.iter().all(|count| count.unwrap_or(0) == wanted) {
+        Health::Healthy
+    } else {
+        Health::Progressing(format!("{} of {wanted} replicas are ready", status.ready_replicas.unwrap_or(0)))
+    }
+}
+
+fn cron_job(object: &CronJob) -> Health {
+    if object.spec.suspend.unwrap_or(false) {
+        Health::Suspended("its schedule is switched off".to_owned())
+    } else {
+        Health::Healthy
+    }
+}
+
+fn pod(object: &Pod) -> Health {
+    const STUCK: [&str; 3] = ["CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull"];
+    let Some(status) = &object.status else { return Health::Progressing("it has not been taken up yet".to_owned()) };
+    let containers = || status.container_statuses.iter().flatten();
+    let waiting = containers().filter_map(|container| container.state.as_ref()?.waiting.as_ref()?.reason.clone());
+    let stuck: Vec<String> = waiting.filter(|reason| STUCK.contains(&reason.as_str())).collect();
+    match status.phase.as_deref() {
+        Some("Succeeded") => Health::Healthy,
+        Some("Failed") => Health::Degraded(status.message.clone().unwrap_or_else(|| "it failed".to_owned())),
+        _ if !stuck.is_empty() => Health::Degraded(stuck.join(", ")),
+        Some("Running") if containers().all(|container| container.ready) => Health::Healthy,
+        _ => Health::Progressing("its containers are not ready".to_owned()),
+    }
+}

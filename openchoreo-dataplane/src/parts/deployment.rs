@@ -1,0 +1,26 @@
+//! The Kubernetes Deployment of a component that runs all the time.
+//!
+//! It sets no number of replicas: that is Kubernetes' default of one, a HorizontalPodAutoscaler's, or a person's.
+
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use openchoreo_core::extension::WorkloadContext;
+use openchoreo_core::naming::ResourceName;
+
+use super::labels::selector;
+use super::metadata;
+
+/// The Deployment that runs a pod template.
+pub fn deployment(cx: &WorkloadContext<'_>, name: &ResourceName, template: PodTemplateSpec) -> Deployment {
+    Deployment {
+        metadata: metadata(cx, name.as_str()),
+        spec: Some(DeploymentSpec {
+            selector: LabelSelector { match_labels: Some(selector(cx.labels)), ..LabelSelector::default() },
+            template,
+            revision_history_limit: cx.deployment.spec.revision_history_limit,
+            ..DeploymentSpec::default()
+        }),
+        status: None,
+    }
+}

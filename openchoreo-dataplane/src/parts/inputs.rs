@@ -1,0 +1,183 @@
+//! What reaches a container besides its image and arguments: environment variables, files, and the volumes behind them.
+//!
+//! It is gathered once for a workload; the container, the pod, the ConfigMaps and the digest that replaces pods are all
+//! made from it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::{
+    CSIVolumeSource, ConfigMapVolumeSource, EnvFromSource, EnvVar, SecretVolumeSource, Volume, VolumeMount,
+};
+use openchoreo_core::extension::{RenderError, WorkloadContext};
+use openchoreo_core::naming::hash::digest16;
+use openchoreo_core::naming::{DnsLabel, ResourceName};
+use openchoreo_types::common::{Application, KeyRef, KeySource};
+
+use super::settings::{Group, Groups};
+use super::{application_source, check, environment_variables, files};
+
+/// The CSI driver that mounts values of a secret store.
+const SECRETS_STORE_DRIVER: &str = "secrets-store.csi.k8s.io";
+/// Where a group is mounted whose secrets are only read as variables: the driver keeps the Secret of a
+/// SecretProviderClass only while a pod mounts it.
+const SECRET_SYNC_PATH: &str = "/mnt/secrets-store";
+
+/// What reaches a container.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// Environment variables: those written singly in their order, then those of whole groups by name.
+    pub variables: Vec<EnvVar>,
+    /// Secrets imported whole.
+    pub variable_sources: Vec<EnvFromSource>,
+    /// Mounts by path.
+    pub mounts: BTreeMap<String, VolumeMount>,
+    /// Volumes by name.
+    pub volumes: BTreeMap<String, Volume>,
+    /// Contents of files that are written in the artifact itself, by the name of their ConfigMap.
+    pub contents: BTreeMap<String, String>,
+    /// What a pod reads only when it starts.
+    facts: BTreeSet<Vec<String>>,
+}
+
+/// Gathers the inputs of a workload.
+///
+/// # Errors
+/// A variable or file cannot be given as written; the error names the field.
+pub fn gather(cx: &WorkloadContext<'_>, application: &Application, groups: &Groups<'_>) -> Result<Inputs, RenderError> {
+    let mut inputs = Inputs::default();
+    environment_variables::gather(cx, application, groups, &mut inputs)?;
+    files::gather(cx, application, groups, &mut inputs)?;
+    Ok(inputs)
+}
+
+impl Inputs {
+    /// A digest of the configuration behind variables and files, where there is any.
+    pub fn digest(&self) -> Option<String> {
+        if self.facts.is_empty() {
+            return None;
+        }
+        let facts: Vec<String> = self.facts.iter().map(|fact| digest16(&fact.iter().map(String::as_str).collect::<Vec<_>>())).collect();
+        Some(digest16(&facts.iter().map(String::as_str).collect::<Vec<_>>()))
+    }
+
+    /// Notes a fact that running pods would not learn of.
+    pub(crate) fn note(&mut self, fact: &[&str]) {
+        self.facts.insert(fact.iter().map(|part| (*part).to_owned()).collect());
+    }
+
+    /// Adds a mount; two at one path are an error.
+    pub(crate) fn mount(&mut self, object: &str, field: &str, mount: VolumeMount) -> Result<(), RenderError> {
+        let path = mount.mount_path.clone();
+        if self.mounts.insert(path.clone(), mount).is_some() {
+            return Err(RenderError::field(object, field, format!("`{path}` is mounted twice; keep one")));
+        }
+        Ok(())
+    }
+
+    /// The volume with the plain settings of a group.
+    pub(crate) fn plain_volume(&mut self, cx: &WorkloadContext<'_>, group: &Group<'_>) -> Result<String, RenderError> {
+        let source = ConfigMapVolumeSource { name: group.resource.to_string(), ..ConfigMapVolumeSource::default() };
+        let name = volume_name(cx, group.name, "cm")?;
+        Ok(self.volume(Volume { name: name.into_string(), config_map: Some(source), ..Volume::default() }))
+    }
+
+    /// The volume with the secret settings of a group.
+    pub(crate) fn secret_volume(&mut self, cx: &WorkloadContext<'_>, group: &Group<'_>) -> Result<String, RenderError> {
+        let name = volume_name(cx, group.name, "csi")?;
+        Ok(self.volume(csi_volume(name, &group.resource)))
+    }
+
+    /// The volume with a Secret that is in the data plane.
+    pub(crate) fn stored_secret_volume(&mut self, cx: &WorkloadContext<'_>, secret: &str) -> Result<String, RenderError> {
+        let source = SecretVolumeSource { secret_name: Some(secret.to_owned()), ..SecretVolumeSource::default() };
+        let name = volume_name(cx, secret, "secret")?;
+        Ok(self.volume(Volume { name: name.into_string(), secret: Some(source), ..Volume::default() }))
+    }
+
+    /// Has the driver keep the Secret of a group whose secrets are read as variables.
+    pub(crate) fn sync_secrets(&mut self, cx: &WorkloadContext<'_>, group: &Group<'_>) -> Result<(), RenderError> {
+        let name = volume_name(cx, group.name, "csi-env")?;
+        let volume = self.volume(csi_volume(name, &group.resource));
+        let mount_path = format!("{SECRET_SYNC_PATH}/{}", group.name);
+        let mount = VolumeMount { name: volume, mount_path: mount_path.clone(), read_only: Some(true), ..VolumeMount::default() };
+        self.mounts.insert(mount_path, mount);
+        Ok(())
+    }
+
+    pub(crate) fn volume(&mut self, volume: Volume) -> String {
+        let name = volume.name.clone();
+        self.volumes.insert(name.clone(), volume);
+        name
+    }
+}
+
+fn csi_volume(name: DnsLabel, class: &ResourceName) -> Volume {
+    let attributes = BTreeMap::from([("secretProviderClass".to_owned(), class.to_string())]);
+    let source = CSIVolumeSource {
+        driver: SECRETS_STORE_DRIVER.to_owned(),
+        read_only: Some(true),
+        volume_attributes: Some(attributes),
+        ..CSIVolumeSource::default()
+    };
+    Volume { name: name.into_string(), csi: Some(source), ..Volume::default() }
+}
+
+fn volume_name(cx: &WorkloadContext<'_>, of: &str, role: &str) -> Result<DnsLabel, RenderError> {
+    cx.naming.volume(of, role).map_err(RenderError::naming(format!("the volume of `{of}`")))
+}
+
+/// A reference to exactly one of two sources.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source<'a, R> {
+    /// A configuration group.
+    Group(&'a R),
+    /// A Secret that is in the data plane.
+    Secret(&'a R),
+}
+
+/// Exactly one of the members that a reference may have.
+pub(crate) fn one_of<'a, R>(
+    object: &str,
+    field: &str,
+    group: Option<&'a R>,
+    secret: Option<&'a R>,
+) -> Result<Source<'a, R>, RenderError> {
+    match (group, secret) {
+        (Some(group), None) => Ok(Source::Group(group)),
+        (None, Some(secret)) => Ok(Source::Secret(secret)),
+        (None, None) => Err(RenderError::field(object, field, "names no source; give `configurationGroupRef` or `secretRef`")),
+        (Some(_), Some(_)) => Err(RenderError::field(object, field, "names two sources; keep `configurationGroupRef` or `secretRef`")),
+    }
+}
+
+/// The single key that a value comes from.
+pub(crate) fn key_source<'a>(object: &str, field: &str, from: &'a KeySource) -> Result<Source<'a, KeyRef>, RenderError> {
+    one_of(object, field, from.configuration_group_ref.as_ref(), from.secret_ref.as_ref())
+}
+
+/// A group that the workload refers to.
+pub(crate) fn group<'g, 'a>(groups: &'g Groups<'a>, name: &str) -> Result<&'g Group<'a>, RenderError> {
+    groups.get(name).ok_or_else(|| RenderError::Missing { kind: "ConfigurationGroup", name: name.to_owned() })
+}
+
+/// Checks the name of a Secret in the data plane.
+pub(crate) fn secret_name(object: &str, field: &str, name: &str) -> Result<(), RenderError> {
+    match ResourceName::try_from(name) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(RenderError::field(object, format!("{field}.secretRef.name"), error.to_string())),
+    }
+}
+
+/// Checks a key of a Secret in the data plane.
+pub(crate) fn secret_key(object: &str, field: &str, key: &str) -> Result<(), RenderError> {
+    check::configuration_key(key).map_err(|problem| RenderError::field(object, format!("{field}.secretRef.key"), problem))
+}
+
+/// Where a field of the application section is.
+pub(crate) fn application_field(rest: &str) -> String {
+    format!("spec.configuration.application.{rest}")
+}
+
+pub(crate) fn object(cx: &WorkloadContext<'_>) -> String {
+    application_source(cx)
+}

@@ -1,0 +1,144 @@
+//! The pod of a workload: one container, `main`.
+//!
+//! Containers may not gain privileges and run under the runtime's seccomp profile. They are not forced to run as a
+//! user other than root, since images that listen on port 80 are common, and no capability is dropped for the same
+//! reason. Pods get no token of the Kubernetes API.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    Container, ContainerPort, LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec, ResourceRequirements,
+    SeccompProfile, SecurityContext,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use openchoreo_core::extension::{RenderError, WorkloadContext};
+use openchoreo_core::hierarchy::name_of;
+use openchoreo_types::common::{Application, ResourceLimits};
+
+use super::inputs::{self, Inputs, application_field};
+use super::labels::CONFIGURATION_DIGEST;
+use super::ports::WorkloadPort;
+use super::{check, template_metadata};
+
+/// Name of the container.
+pub const MAIN_CONTAINER: &str = "main";
+
+/// Whether a container that ends is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartPolicy {
+    /// Of a process that should run for ever.
+    Always,
+    /// Of a task: its Job decides.
+    Never,
+}
+
+impl RestartPolicy {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "Always",
+            Self::Never => "Never",
+        }
+    }
+}
+
+/// The pod template of a workload.
+///
+/// # Errors
+/// The image or a limit cannot be used.
+pub fn pod_template(
+    cx: &WorkloadContext<'_>,
+    application: &Application,
+    inputs: &Inputs,
+    ports: &[WorkloadPort],
+    restart: RestartPolicy,
+) -> Result<PodTemplateSpec, RenderError> {
+    let annotations = inputs.digest().map(|digest| (CONFIGURATION_DIGEST.to_owned(), digest)).into_iter().collect();
+    Ok(PodTemplateSpec {
+        metadata: Some(template_metadata(cx, annotations)),
+        spec: Some(pod(cx, application, inputs, ports, restart)?),
+    })
+}
+
+fn pod(
+    cx: &WorkloadContext<'_>,
+    application: &Application,
+    inputs: &Inputs,
+    ports: &[WorkloadPort],
+    restart: RestartPolicy,
+) -> Result<PodSpec, RenderError> {
+    let registry = cx.data_plane.spec.registry.as_ref();
+    let pull_secret = registry.and_then(|registry| registry.secret_ref.clone());
+    Ok(PodSpec {
+        containers: vec![container(cx, application, inputs, ports)?],
+        volumes: none_if_empty(inputs.volumes.values().cloned().collect()),
+        restart_policy: Some(restart.as_str().to_owned()),
+        image_pull_secrets: pull_secret.map(|name| vec![LocalObjectReference { name }]),
+        automount_service_account_token: Some(false),
+        security_context: Some(PodSecurityContext {
+            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
+            ..PodSecurityContext::default()
+        }),
+        ..PodSpec::default()
+    })
+}
+
+fn container(
+    cx: &WorkloadContext<'_>,
+    application: &Application,
+    inputs: &Inputs,
+    ports: &[WorkloadPort],
+) -> Result<Container, RenderError> {
+    check::image(cx.image).map_err(|problem| {
+        RenderError::field(format!("DeployableArtifact `{}`", name_of(cx.artifact)), "spec.targetArtifact", problem)
+    })?;
+    let ports = ports.iter().map(|port| ContainerPort {
+        name: Some(port.name.clone()),
+        container_port: port.port,
+        protocol: Some(port.protocol.to_owned()),
+        ..ContainerPort::default()
+    });
+    let probes = application.probes.as_ref();
+    Ok(Container {
+        name: MAIN_CONTAINER.to_owned(),
+        image: Some(cx.image.to_owned()),
+        args: none_if_empty(application.args.clone()),
+        env: none_if_empty(inputs.variables.clone()),
+        env_from: none_if_empty(inputs.variable_sources.clone()),
+        volume_mounts: none_if_empty(inputs.mounts.values().cloned().collect()),
+        ports: none_if_empty(ports.collect()),
+        resources: resources(cx, application.resource_limits.as_ref())?,
+        readiness_probe: probes.and_then(|probes| probes.readiness_probe.clone()),
+        liveness_probe: probes.and_then(|probes| probes.liveness_probe.clone()),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            ..SecurityContext::default()
+        }),
+        ..Container::default()
+    })
+}
+
+/// Limits, and requests of the same size: what a component is promised is what it may use, so that one component
+/// cannot take from another what both were counted for.
+fn resources(
+    cx: &WorkloadContext<'_>,
+    limits: Option<&ResourceLimits>,
+) -> Result<Option<ResourceRequirements>, RenderError> {
+    let Some(limits) = limits else { return Ok(None) };
+    let mut quantities = BTreeMap::new();
+    for (name, given) in [("cpu", &limits.cpu), ("memory", &limits.memory)] {
+        let Some(given) = given else { continue };
+        check::quantity(given).map_err(|problem| {
+            RenderError::field(inputs::object(cx), application_field(&format!("resourceLimits.{name}")), problem)
+        })?;
+        quantities.insert(name.to_owned(), Quantity(given.clone()));
+    }
+    Ok((!quantities.is_empty()).then(|| ResourceRequirements {
+        limits: Some(quantities.clone()),
+        requests: Some(quantities),
+        ..ResourceRequirements::default()
+    }))
+}
+
+fn none_if_empty<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}

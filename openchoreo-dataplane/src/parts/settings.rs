@@ -1,0 +1,132 @@
+//! The settings of a configuration group in one environment.
+//!
+//! A value for the environment by its name wins over one for a set of environments. A setting without a value for the
+//! environment does not exist there.
+
+use std::collections::BTreeMap;
+
+use openchoreo_core::extension::{RenderError, WorkloadContext};
+use openchoreo_core::naming::ResourceName;
+use openchoreo_types::v1alpha1::{ConfigurationGroup, ConfigurationParameter, ConfigurationValue};
+
+use super::{check, environment_name};
+
+/// The value of a setting in an environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting<'a> {
+    /// The value itself.
+    Plain(&'a str),
+    /// Key of the value in the secret store.
+    Secret(&'a str),
+}
+
+/// A configuration group as a workload sees it.
+#[derive(Clone, Debug)]
+pub struct Group<'a> {
+    /// The name by which the workload refers to it.
+    pub name: &'a str,
+    /// Name of its ConfigMap, its SecretProviderClass and its Secret.
+    pub resource: ResourceName,
+    /// Its settings in the environment, by key.
+    pub settings: BTreeMap<&'a str, Setting<'a>>,
+}
+
+impl<'a> Group<'a> {
+    /// One setting.
+    ///
+    /// # Errors
+    /// The group has no such setting in the environment.
+    pub fn setting(&self, environment: &str, key: &str) -> Result<Setting<'a>, RenderError> {
+        self.settings.get(key).copied().ok_or_else(|| {
+            let problem = format!("has no key `{key}` with a value for environment `{environment}`");
+            RenderError::field(object(self.name), "spec.configurations", problem)
+        })
+    }
+
+    /// The plain settings.
+    pub fn plain(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.settings.iter().filter_map(|(key, setting)| match setting {
+            Setting::Plain(value) => Some((*key, *value)),
+            Setting::Secret(_) => None,
+        })
+    }
+
+    /// The settings that are in the secret store, with their keys there.
+    pub fn secret(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.settings.iter().filter_map(|(key, setting)| match setting {
+            Setting::Secret(vault_key) => Some((*key, *vault_key)),
+            Setting::Plain(_) => None,
+        })
+    }
+}
+
+/// The groups of a workload by the names that it refers to them by.
+pub type Groups<'a> = BTreeMap<&'a str, Group<'a>>;
+
+/// Resolves all groups of a workload for its environment.
+///
+/// # Errors
+/// A group cannot be used.
+pub fn groups<'a>(cx: &WorkloadContext<'a>) -> Result<Groups<'a>, RenderError> {
+    let mut groups = Groups::new();
+    for (name, group) in cx.configuration_groups {
+        let track = openchoreo_core::hierarchy::track_name(cx.track);
+        let resource = cx
+            .naming
+            .configuration(&cx.id, track, name)
+            .map_err(RenderError::naming(format!("the configuration of group `{name}`")))?;
+        let settings = resolve(group, environment_name(cx))?;
+        groups.insert(name.as_str(), Group { name, resource, settings });
+    }
+    Ok(groups)
+}
+
+/// The settings of a group in an environment.
+///
+/// # Errors
+/// A key is not valid or there twice, or a value is both plain and in the secret store.
+pub fn resolve<'a>(
+    group: &'a ConfigurationGroup,
+    environment: &str,
+) -> Result<BTreeMap<&'a str, Setting<'a>>, RenderError> {
+    let name = openchoreo_core::hierarchy::name_of(group);
+    let mut settings = BTreeMap::new();
+    for (index, parameter) in group.spec.configurations.iter().enumerate() {
+        let field = |rest: &str| format!("spec.configurations[{index}].{rest}");
+        check::configuration_key(&parameter.key).map_err(|problem| RenderError::field(object(name), field("key"), problem))?;
+        let Some(value) = value_for(group, parameter, environment) else { continue };
+        let setting = match (value.value.as_deref(), value.vault_key.as_deref()) {
+            (Some(plain), None) => Setting::Plain(plain),
+            (None, Some(vault_key)) => Setting::Secret(vault_key),
+            (None, None) => continue,
+            (Some(_), Some(_)) => {
+                let problem = format!("gives both `value` and `vaultKey` for environment `{environment}`; keep one");
+                return Err(RenderError::field(object(name), field("values"), problem));
+            }
+        };
+        if settings.insert(parameter.key.as_str(), setting).is_some() {
+            let problem = format!("`{}` is there twice; keep one", parameter.key);
+            return Err(RenderError::field(object(name), field("key"), problem));
+        }
+    }
+    Ok(settings)
+}
+
+fn value_for<'a>(
+    group: &ConfigurationGroup,
+    parameter: &'a ConfigurationParameter,
+    environment: &str,
+) -> Option<&'a ConfigurationValue> {
+    let by_name = parameter.values.iter().find(|value| value.environment.as_deref() == Some(environment));
+    let has_environment = |set: &str| {
+        group.spec.environment_groups.iter().any(|known| {
+            known.name == set && known.environments.iter().any(|member| member == environment)
+        })
+    };
+    let by_set = || parameter.values.iter().find(|value| value.environment_group_ref.as_deref().is_some_and(has_environment));
+    by_name.or_else(by_set)
+}
+
+pub(crate) fn object(group: &str) -> String {
+    format!("ConfigurationGroup `{group}`")
+}

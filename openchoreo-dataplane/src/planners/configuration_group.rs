@@ -1,0 +1,145 @@
+//! ConfigurationGroup: settings of an organization with a value for each environment.
+//!
+//! Only says whether a group can be used; what uses it reads it itself, and is woken when it changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::Namespace;
+use openchoreo_core::hierarchy::{home_of, label_of, name_of};
+use openchoreo_core::labels;
+use openchoreo_core::plan::{Plan, StatusDraft};
+use openchoreo_core::planner::{PlanContext, Planner, Uses};
+use openchoreo_core::world::Select;
+use openchoreo_types::PlatformKind;
+use openchoreo_types::v1alpha1::{ConfigurationGroup, ConfigurationValue, Environment, Organization};
+
+use crate::parts::check;
+
+openchoreo_core::reasons! {
+    /// Why a ConfigurationGroup is or is not ready.
+    pub enum ConfigurationGroupReason for "ConfigurationGroup" {
+        ConfigurationGroupValid => Ready = True, "every setting can be used",
+        InvalidKey => Ready = False, "a key cannot name an entry of a ConfigMap or Secret",
+        DuplicateKey => Ready = False, "a key, or a set of environments, is there twice",
+        ValueConflict => Ready = False, "a value is both plain and in the secret store or neither, or is for an environment twice",
+        UnknownEnvironment => Ready = False, "a value or a set of environments names an Environment that does not exist in the organization's namespace; it is waited for",
+        UnknownEnvironmentGroup => Ready = False, "a value is for a set of environments that the group does not define",
+        DuplicateName => Ready = False, "an older group of the namespace has the same `openchoreo.dev/name` label, and is the one that is meant",
+    }
+}
+
+type Draft = StatusDraft<<ConfigurationGroup as PlatformKind>::Status>;
+
+/// Checks configuration groups.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ConfigurationGroupPlanner;
+
+impl Planner for ConfigurationGroupPlanner {
+    type Object = ConfigurationGroup;
+
+    fn name(&self) -> &'static str {
+        "configuration-group"
+    }
+
+    fn uses(&self) -> Uses {
+        Uses::new().control::<Namespace>().control::<Organization>().control::<Environment>()
+    }
+
+    fn plan(&self, cx: &PlanContext<'_>, group: &ConfigurationGroup) -> Plan {
+        let mut plan = Plan::new();
+        let mut draft = StatusDraft::of(group);
+        match home_of(cx, group) {
+            Err(error) => draft.add(error.into()),
+            Ok(home) => {
+                check_name(cx, group, &mut draft);
+                check_keys(group, &mut draft);
+                check_environments(cx, &home.organization, group, &mut draft);
+                let message = format!("{} settings", group.spec.configurations.len());
+                draft.find(ConfigurationGroupReason::ConfigurationGroupValid, message);
+            }
+        }
+        plan.report(&draft.finish(cx.now()));
+        plan
+    }
+}
+
+fn check_name(cx: &PlanContext<'_>, group: &ConfigurationGroup, draft: &mut Draft) {
+    let Some(label) = label_of(group, labels::NAME) else { return };
+    let namespace = group.metadata.namespace.as_deref().unwrap_or_default();
+    let age = |of: &ConfigurationGroup| (of.metadata.creation_timestamp.clone(), of.metadata.name.clone());
+    let twins = cx.list::<ConfigurationGroup>(Select::of::<ConfigurationGroup>().namespace(namespace).label(labels::NAME, label));
+    if let Some(elder) = twins.iter().find(|twin| age(twin) < age(group)) {
+        let message = format!("`{label}` already means ConfigurationGroup `{}`; choose another `{}`", name_of(&**elder), labels::NAME);
+        draft.find(ConfigurationGroupReason::DuplicateName, message);
+    }
+}
+
+fn check_keys(group: &ConfigurationGroup, draft: &mut Draft) {
+    let mut keys = BTreeSet::new();
+    for (index, parameter) in group.spec.configurations.iter().enumerate() {
+        let field = format!("spec.configurations[{index}]");
+        if let Err(problem) = check::configuration_key(&parameter.key) {
+            draft.find(ConfigurationGroupReason::InvalidKey, format!("`{field}.key` {problem}"));
+        }
+        if !keys.insert(&parameter.key) {
+            let message = format!("`{field}.key`: `{}` is there twice; keep one", parameter.key);
+            draft.find(ConfigurationGroupReason::DuplicateKey, message);
+        }
+        let mut targets = BTreeSet::new();
+        for (position, value) in parameter.values.iter().enumerate() {
+            let field = format!("{field}.values[{position}]");
+            if let Some(problem) = conflict(value) {
+                draft.find(ConfigurationGroupReason::ValueConflict, format!("`{field}` {problem}"));
+            }
+            if !targets.insert((&value.environment, &value.environment_group_ref)) {
+                let message = format!("`{field}` is for the same environments as an earlier value; keep one");
+                draft.find(ConfigurationGroupReason::ValueConflict, message);
+            }
+        }
+    }
+}
+
+fn conflict(value: &ConfigurationValue) -> Option<&'static str> {
+    match (&value.environment, &value.environment_group_ref) {
+        (Some(_), Some(_)) => return Some("has both `environment` and `environmentGroupRef`; keep one"),
+        (None, None) => return Some("is for no environment; give `environment` or `environmentGroupRef`"),
+        (Some(_), None) | (None, Some(_)) => {}
+    }
+    match (&value.value, &value.vault_key) {
+        (Some(_), Some(_)) => Some("has both `value` and `vaultKey`; keep one"),
+        (None, None) => Some("has neither `value` nor `vaultKey`, so the setting does not exist there; give one"),
+        (Some(_), None) | (None, Some(_)) => None,
+    }
+}
+
+fn check_environments(cx: &PlanContext<'_>, organization: &str, group: &ConfigurationGroup, draft: &mut Draft) {
+    let mut sets = BTreeSet::new();
+    // Where each environment is named first, to say so.
+    let mut named: BTreeMap<&str, String> = BTreeMap::new();
+    for (index, set) in group.spec.environment_groups.iter().enumerate() {
+        if !sets.insert(set.name.as_str()) {
+            let message = format!("`spec.environmentGroups[{index}].name`: `{}` is there twice; keep one", set.name);
+            draft.find(ConfigurationGroupReason::DuplicateKey, message);
+        }
+        for environment in &set.environments {
+            named.entry(environment).or_insert_with(|| format!("spec.environmentGroups[{index}].environments"));
+        }
+    }
+    for (index, parameter) in group.spec.configurations.iter().enumerate() {
+        for value in &parameter.values {
+            if let Some(environment) = &value.environment {
+                named.entry(environment).or_insert_with(|| format!("spec.configurations[{index}].values"));
+            }
+            if let Some(set) = value.environment_group_ref.as_deref().filter(|set| !sets.contains(set)) {
+                let message = format!("`spec.configurations[{index}].values` names `{set}`, which `spec.environmentGroups` does not define");
+                draft.find(ConfigurationGroupReason::UnknownEnvironmentGroup, message);
+            }
+        }
+    }
+    for (environment, field) in named {
+        if cx.get::<Environment>(organization, environment).is_none() {
+            let message = format!("`{field}` names Environment `{environment}`, which does not exist in namespace `{organization}`");
+            draft.find(ConfigurationGroupReason::UnknownEnvironment, message);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Cells that a Deployment leaves behind: namespaces in a data plane that nothing is deployed into any more.
+//!
+//! Which cells a Deployment was in must be known without living parents, and must not be taken from what its author can
+//! write. So it is read from the plane: from the namespaces that hold the Deployment's own objects, which say in an
+//! annotation of the platform's which cell they are. Beside them counts the cell where the Deployment would belong now,
+//! for the case that its namespace was made and nothing in it; the organization of that is decided by the namespace of
+//! the control plane and the project by the Component, so a label can at most choose among the project's environments.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::Namespace;
+use openchoreo_core::hierarchy::{claimed_organization, label_of, name_of};
+use openchoreo_core::kind::{ObjectKey, PlaneKey};
+use openchoreo_core::labels::{self, Owner};
+use openchoreo_core::planner::PlanContext;
+use openchoreo_core::world::Select;
+use openchoreo_types::common::PlaneRef;
+use openchoreo_types::v1alpha1::{Component, DataPlane, Deployment, Environment, Organization};
+
+use super::owner_of;
+
+/// The names of a project in an environment of an organization.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Cell {
+    organization: String,
+    project: String,
+    environment: String,
+}
+
+impl Cell {
+    fn owner(&self) -> Owner {
+        Owner::cell(&self.organization, &self.project, &self.environment)
+    }
+
+    /// The cell that a namespace of a plane says it is, if its owner label agrees.
+    fn of_namespace(live: &openchoreo_core::world::Stored) -> Option<Self> {
+        let mut parts = live.annotation(labels::OWNED_BY)?.strip_prefix("Cell/")?.splitn(3, '/').map(str::to_owned);
+        let cell = Self { organization: parts.next()?, project: parts.next()?, environment: parts.next()? };
+        (live.label(labels::OWNER) == Some(&cell.owner().label_value())).then_some(cell)
+    }
+}
+
+/// The owners of the cells in a plane that go with a Deployment, except the one where it stays.
+pub(super) fn left(cx: &PlanContext<'_>, deployment: &Deployment, plane: &PlaneKey, stays: Option<&Owner>) -> Vec<Owner> {
+    let mut cells: BTreeSet<Cell> = BTreeSet::new();
+    for (key, _) in cx.at(plane).owned_by(&owner_of(deployment).label_value()) {
+        let namespace = cx.at(plane).stored(&ObjectKey::of::<Namespace>("", key.namespace));
+        cells.extend(namespace.and_then(|live| Cell::of_namespace(&live)));
+    }
+    cells.extend(cell_of(cx, deployment));
+    cells
+        .iter()
+        .filter(|cell| stays != Some(&cell.owner()))
+        .filter(|cell| moved_away(cx, cell, plane) || !has_others(cx, cell, plane, deployment))
+        .map(Cell::owner)
+        .collect()
+}
+
+/// The cell where a Deployment belongs, without living parents where possible.
+fn cell_of(cx: &PlanContext<'_>, deployment: &Deployment) -> Option<Cell> {
+    let namespace = deployment.metadata.namespace.as_deref()?;
+    let component = cx.get::<Component>(namespace, label_of(deployment, labels::COMPONENT)?)?;
+    Some(Cell {
+        organization: claimed_organization(cx, namespace)?,
+        project: component.spec.owner.project_name.clone(),
+        environment: label_of(deployment, labels::ENVIRONMENT)?.to_owned(),
+    })
+}
+
+/// Whether a cell belongs in the plane no longer, whoever is still in it: its organization or environment is going, or
+/// the environment is served by another plane. An environment that is merely missing decides nothing.
+fn moved_away(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey) -> bool {
+    let organization = cx.get::<Organization>("", &cell.organization);
+    if organization.is_none_or(|organization| organization.metadata.deletion_timestamp.is_some()) {
+        return true;
+    }
+    let Some(environment) = cx.get::<Environment>(&cell.organization, &cell.environment) else { return false };
+    let serving = environment.spec.data_plane_ref.as_deref().unwrap_or_default();
+    environment.metadata.deletion_timestamp.is_some()
+        || *plane != PlaneKey::data_plane(&cell.organization, serving)
+        || cx.get::<DataPlane>(&cell.organization, serving).is_some_and(|p| p.metadata.deletion_timestamp.is_some())
+}
+
+/// Whether another Deployment that stays records objects of the cell in the plane.
+fn has_others(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey, deployment: &Deployment) -> bool {
+    let identity = |of: &Deployment| (of.metadata.namespace.clone(), of.metadata.name.clone());
+    let records = |of: &Deployment, plane: &PlaneRef| of.status.as_ref().is_some_and(|status| status.planes.contains(plane));
+    let Some(plane) = plane.remote() else { return true };
+    let others = cx.list::<Deployment>(Select::of::<Deployment>().label(labels::ENVIRONMENT, cell.environment.as_str()));
+    others.iter().any(|other| {
+        identity(other) != identity(deployment)
+            && other.metadata.deletion_timestamp.is_none()
+            && records(other, plane)
+            && may_be_in(cx, other, cell)
+    })
+}
+
+/// Whether a Deployment may be in a cell; one whose component is missing may be in any of its organization.
+fn may_be_in(cx: &PlanContext<'_>, other: &Deployment, cell: &Cell) -> bool {
+    let namespace = other.metadata.namespace.as_deref().unwrap_or_default();
+    if claimed_organization(cx, namespace).is_some_and(|organization| organization != cell.organization) {
+        return false;
+    }
+    let component = label_of(other, labels::COMPONENT).and_then(|name| cx.get::<Component>(namespace, name));
+    component.is_none_or(|component| component.spec.owner.project_name == cell.project && !name_of(&*component).is_empty())
+}

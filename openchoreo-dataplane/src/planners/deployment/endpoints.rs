@@ -1,0 +1,85 @@
+//! The Endpoints of a Deployment: one for each endpoint template of its artifact, in the control plane.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use openchoreo_core::conditions::Finding;
+use openchoreo_core::extension::{RenderError, chain};
+use openchoreo_core::hierarchy::{child_labels, label_of, name_of, track_name};
+use openchoreo_core::labels;
+use openchoreo_core::planner::PlanContext;
+use openchoreo_types::v1alpha1::{Deployment, Endpoint, EndpointTemplate};
+
+use super::place::Place;
+use super::source::Source;
+use super::{DeploymentReason, Stop};
+
+/// Name of the Endpoint of a template without a name.
+const DEFAULT_NAME: &str = "endpoint";
+
+/// The Endpoints of a Deployment.
+pub(super) fn endpoints(
+    cx: &PlanContext<'_>,
+    deployment: &Deployment,
+    place: &Place,
+    source: &Source<'_>,
+) -> Result<Vec<Endpoint>, Stop> {
+    make(cx, deployment, place, source)
+        .map_err(|error| Stop::keep(Finding::new(DeploymentReason::RenderFailed, chain(&error))))
+}
+
+fn make(
+    cx: &PlanContext<'_>,
+    deployment: &Deployment,
+    place: &Place,
+    source: &Source<'_>,
+) -> Result<Vec<Endpoint>, RenderError> {
+    let templates = source.artifact.spec.configuration.as_ref().map_or(&[][..], |c| &c.endpoint_templates);
+    let mut names = BTreeSet::new();
+    let mut endpoints = Vec::new();
+    for (index, template) in templates.iter().enumerate() {
+        let name = template.metadata.name.as_deref().unwrap_or(DEFAULT_NAME);
+        if !names.insert(name) {
+            let field = format!("spec.configuration.endpointTemplates[{index}].metadata.name");
+            let artifact = format!("DeployableArtifact `{}`", name_of(&*source.artifact));
+            return Err(RenderError::field(artifact, field, format!("`{name}` names two endpoints; name each differently")));
+        }
+        endpoints.push(endpoint(cx, deployment, place, template, name)?);
+    }
+    Ok(endpoints)
+}
+
+fn endpoint(
+    cx: &PlanContext<'_>,
+    deployment: &Deployment,
+    place: &Place,
+    template: &EndpointTemplate,
+    name: &str,
+) -> Result<Endpoint, RenderError> {
+    let object_name = cx
+        .platform()
+        .naming()
+        .endpoint(name_of(deployment), name)
+        .map_err(RenderError::naming(format!("endpoint `{name}`")))?;
+    let own = [
+        (labels::DEPLOYMENT_TRACK, track_name(&place.track)),
+        (labels::ENVIRONMENT, place.environment.as_str()),
+        (labels::DEPLOYMENT, label_of(deployment, labels::NAME).unwrap_or_else(|| name_of(deployment))),
+    ];
+    // What the template labels the endpoint with is kept, except where it would say another place.
+    let mut all = template.metadata.labels.clone();
+    all.extend(child_labels(&place.scope, name, &own));
+    Ok(Endpoint {
+        metadata: ObjectMeta {
+            name: Some(object_name.to_string()),
+            namespace: Some(place.scope.namespace().to_owned()),
+            labels: Some(all),
+            annotations: Some(template.metadata.annotations.clone()).filter(|annotations| !annotations.is_empty()),
+            owner_references: deployment.controller_owner_ref(&()).map(|reference| vec![reference]),
+            ..ObjectMeta::default()
+        },
+        spec: template.spec.clone(),
+        status: None,
+    })
+}

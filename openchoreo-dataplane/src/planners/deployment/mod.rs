@@ -1,0 +1,171 @@
+//! Deployment: an artifact in an environment, as objects in the environment's data plane.
+//!
+//! The order of things in a pass:
+//! 1. [`place`]: where it belongs. A parent that is missing for a moment stops the pass and leaves what runs; a parent
+//!    that is going takes it away.
+//! 2. [`source`]: what runs: artifact, image, configuration groups.
+//! 3. [`render`]: the objects: the cell's namespace and network policies, then the workload. All or nothing.
+//! 4. [`endpoints`]: the Endpoints that it publishes, in the control plane.
+//! 5. [`observe`]: whether the live objects are healthy.
+//!
+//! [`withdraw`] is the way back: Endpoints first, then the objects in every recorded plane, and with the last
+//! Deployment of a cell the cell itself.
+
+mod cells;
+mod endpoints;
+mod observe;
+mod place;
+mod render;
+mod source;
+mod withdraw;
+
+use k8s_openapi::api::core::v1::Namespace;
+use openchoreo_core::conditions::{CommonReason, Finding};
+use openchoreo_core::hierarchy::name_of;
+use openchoreo_core::kind::PlaneKey;
+use openchoreo_core::labels::{Owner, finalizers};
+use openchoreo_core::plan::remote::usable;
+use openchoreo_core::plan::{Finalizer, Plan, StatusDraft};
+use openchoreo_core::planner::{PlanContext, Planner, Uses};
+use openchoreo_types::PlatformKind;
+use openchoreo_types::v1alpha1::{
+    Build, Component, ConfigurationGroup, DataPlane, DeployableArtifact, Deployment, DeploymentStatus, DeploymentTrack,
+    Endpoint, Environment, Organization, Project,
+};
+
+openchoreo_core::reasons! {
+    /// What a Deployment shows.
+    pub enum DeploymentReason for "Deployment" {
+        ArtifactResolvedSuccessfully => ArtifactResolved = True, "the artifact and its image are known",
+        ArtifactNotFound => ArtifactResolved = False, "`spec.deploymentArtifactRef` names no DeployableArtifact of the component and track; it is waited for",
+        ArtifactBuildNotFound => ArtifactResolved = False, "the Build that the artifact takes its image from does not exist; it is waited for",
+        ArtifactBuildNotFinished => ArtifactResolved = Unknown, "the Build that the artifact takes its image from has no image yet",
+        ArtifactImageInvalid => ArtifactResolved = False, "the artifact names no usable image; correct its `spec.targetArtifact`",
+        DeploymentReady => Ready = True, "every object in the data plane is as it should be",
+        DeploymentSuspended => Ready = True, "the workload is deployed and was stopped on purpose",
+        DeploymentProgressing => Ready = False, "objects in the data plane are being made or are not ready yet; the message names them",
+        WorkloadDegraded => Ready = False, "an object in the data plane failed and will not recover by itself; the message names it",
+        ArtifactNotResolved => Ready = False, "the artifact cannot be deployed, see condition `ArtifactResolved`; what ran before is kept",
+        ConfigurationGroupNotFound => Ready = False, "a ConfigurationGroup that the artifact refers to does not exist; it is waited for, and what ran before is kept",
+        RenderFailed => Ready = False, "what was written cannot be rendered, or the plane cannot take it; correct the named field, what ran before is kept",
+        NoRenderer => Ready = False, "the platform has no renderer for the component's type",
+        AnotherDeploymentFirst => Ready = False, "an older Deployment is in the same environment for the same track; this one deploys nothing until that is gone",
+        Withdrawn => Ready = False, "the environment, data plane, component or organization is going, so nothing is deployed any more",
+    }
+}
+
+type Draft = StatusDraft<DeploymentStatus>;
+
+/// Plans deployments.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DeploymentPlanner;
+
+impl Planner for DeploymentPlanner {
+    type Object = Deployment;
+
+    fn name(&self) -> &'static str {
+        "deployment"
+    }
+
+    fn uses(&self) -> Uses {
+        Uses::new()
+            .control::<Namespace>()
+            .control::<Organization>()
+            .control::<Project>()
+            .control::<Component>()
+            .control::<DeploymentTrack>()
+            .control::<Environment>()
+            .control::<DataPlane>()
+            .control::<Build>()
+            .control::<DeployableArtifact>()
+            .control::<ConfigurationGroup>()
+            .control::<Endpoint>()
+            .remote::<Namespace>()
+    }
+
+    fn plan(&self, cx: &PlanContext<'_>, deployment: &Deployment) -> Plan {
+        let mut plan = Plan::new();
+        let mut draft = StatusDraft::of(deployment);
+        if deployment.metadata.deletion_timestamp.is_some() {
+            if withdraw::withdraw(cx, &mut plan, deployment, &mut draft) {
+                plan.finalizer = Finalizer::Release(finalizers::DEPLOYMENT);
+            }
+            draft.find(CommonReason::Deleting, "nothing is left to remove");
+        } else {
+            plan.finalizer = Finalizer::Hold(finalizers::DEPLOYMENT);
+            match deploy(cx, &mut plan, deployment, &mut draft) {
+                Ok(()) => {}
+                Err(Stop { finding, withdraw }) => {
+                    draft.add(finding);
+                    if withdraw {
+                        withdraw::withdraw(cx, &mut plan, deployment, &mut draft);
+                    }
+                }
+            }
+        }
+        plan.report(&draft.finish(cx.now()));
+        plan
+    }
+}
+
+/// Why nothing is deployed in a pass, and what becomes of what runs.
+#[derive(Clone, Debug)]
+struct Stop {
+    finding: Finding,
+    /// Whether what runs is taken away, or kept as it is.
+    withdraw: bool,
+}
+
+impl Stop {
+    fn keep(finding: impl Into<Finding>) -> Self {
+        Self { finding: finding.into(), withdraw: false }
+    }
+
+    fn withdraw(finding: impl Into<Finding>) -> Self {
+        Self { finding: finding.into(), withdraw: true }
+    }
+}
+
+fn owner_of(deployment: &Deployment) -> Owner {
+    Owner::object(Deployment::KIND, deployment.metadata.namespace.as_deref().unwrap_or_default(), name_of(deployment))
+}
+
+/// Deploys, or says why not. Nothing is wanted before everything is known, so that a stop leaves no half of a plan.
+fn deploy(cx: &PlanContext<'_>, plan: &mut Plan, deployment: &Deployment, draft: &mut Draft) -> Result<(), Stop> {
+    let owner = owner_of(deployment);
+    let place = place::place(cx, deployment)?;
+    let source = source::resolve(cx, deployment, &place, draft)?;
+    let endpoints = endpoints::endpoints(cx, deployment, &place, &source)?;
+    let plane = &place.target.plane;
+    usable(cx, plane).map_err(Stop::keep)?;
+    let objects = render::objects(cx, deployment, &place, &source)?;
+    observe::namespace_stays(cx, plane, &objects.namespace)?;
+
+    let cell = Owner::cell(&place.scope.organization, name_of(&*place.scope.project), &place.environment);
+    for rendered in objects.cell {
+        plan.want_rendered(plane, &cell, rendered);
+    }
+    let first_of_workload = plan.wanted.len();
+    for rendered in objects.workload {
+        plan.want_rendered(plane, &owner, rendered);
+    }
+    let end_of_workload = plan.wanted.len();
+    for endpoint in &endpoints {
+        plan.want(&PlaneKey::Control, &owner, endpoint);
+    }
+    plan.prune(cx, &PlaneKey::Control, &owner);
+    // The namespace of a cell that is left goes before the objects by which it is found.
+    for left in cells::left(cx, deployment, plane, Some(&cell)) {
+        plan.prune(cx, plane, &left);
+    }
+    plan.prune(cx, plane, &cell);
+    plan.prune(cx, plane, &owner);
+    let recorded = deployment.status.as_ref().map_or(&[][..], |status| &status.planes);
+    let settled = withdraw::settle_planes(cx, plan, deployment, recorded, Some(plane));
+    draft.status.planes = settled.planes;
+
+    let wanted = plan.wanted.get(..end_of_workload).unwrap_or_default();
+    let aside: Vec<String> = settled.waiting.into_iter().map(|finding| finding.message).collect();
+    draft.add(observe::ready(cx, source.renderer, wanted, first_of_workload, &aside));
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! Where a Deployment belongs: component, track, environment, data plane.
+
+use std::sync::Arc;
+
+use openchoreo_core::conditions::{CommonReason, Finding};
+use openchoreo_core::hierarchy::{
+    ComponentScope, EnvironmentScope, HierarchyError, children, environment_of, name_of, required_label, scope_by_label,
+    track_of,
+};
+use openchoreo_core::labels;
+use openchoreo_core::planner::PlanContext;
+use openchoreo_types::v1alpha1::{DataPlane, Deployment, DeploymentTrack, Environment};
+
+use super::{DeploymentReason, Stop};
+
+/// Where a Deployment belongs.
+pub(super) struct Place {
+    pub(super) scope: ComponentScope,
+    pub(super) track: Arc<DeploymentTrack>,
+    /// Name of the environment.
+    pub(super) environment: String,
+    pub(super) target: EnvironmentScope,
+}
+
+/// Finds out where a Deployment belongs. Missing parents keep what runs; parents that are going take it away.
+pub(super) fn place(cx: &PlanContext<'_>, deployment: &Deployment) -> Result<Place, Stop> {
+    let scope = scope_by_label(cx, deployment).map_err(stop)?;
+    if scope.component.metadata.deletion_timestamp.is_some() {
+        let message = format!("Component `{}` is being deleted", name_of(&*scope.component));
+        return Err(Stop::withdraw(Finding::new(DeploymentReason::Withdrawn, message)));
+    }
+    let environment = required_label(deployment, labels::ENVIRONMENT, "Environment").map_err(stop)?.to_owned();
+    going(cx, &scope.organization, &environment)?;
+    let track = required_label(deployment, labels::DEPLOYMENT_TRACK, "DeploymentTrack").map_err(stop)?;
+    if let Some(elder) = elder_twin(cx, &scope, deployment, track, &environment) {
+        let message = format!("Deployment `{elder}` is already in environment `{environment}` for track `{track}`; delete one of them");
+        return Err(Stop::withdraw(Finding::new(DeploymentReason::AnotherDeploymentFirst, message)));
+    }
+    let Some(track) = track_of(cx, &scope, track) else {
+        let component = name_of(&*scope.component);
+        let message = format!("DeploymentTrack `{track}` of Component `{component}` does not exist in namespace `{}`", scope.namespace());
+        return Err(Stop::keep(Finding::new(CommonReason::ParentNotFound, message)));
+    };
+    let target = environment_of(cx, &scope.organization, &environment).map_err(stop)?;
+    Ok(Place { scope, track, environment, target })
+}
+
+fn stop(error: HierarchyError) -> Stop {
+    match error {
+        // Of no organization (any more), or another's identity: nothing of it may run.
+        HierarchyError::NoOrganization { .. } | HierarchyError::Duplicate { .. } => Stop::withdraw(error),
+        _ => Stop::keep(error),
+    }
+}
+
+/// Stops where the environment or its data plane is being deleted.
+fn going(cx: &PlanContext<'_>, organization: &str, name: &str) -> Result<(), Stop> {
+    let Some(environment) = cx.get::<Environment>(organization, name) else { return Ok(()) };
+    let withdrawn = |message| Err(Stop::withdraw(Finding::new(DeploymentReason::Withdrawn, message)));
+    if environment.metadata.deletion_timestamp.is_some() {
+        return withdrawn(format!("Environment `{name}` is being deleted"));
+    }
+    let plane = environment.spec.data_plane_ref.clone().unwrap_or_default();
+    match cx.get::<DataPlane>(organization, &plane) {
+        Some(found) if found.metadata.deletion_timestamp.is_some() => withdrawn(format!("DataPlane `{plane}` is being deleted")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// An older Deployment of the same track in the same environment. One that is being deleted counts until it is gone:
+/// the objects of both have the same names.
+fn elder_twin(
+    cx: &PlanContext<'_>,
+    scope: &ComponentScope,
+    deployment: &Deployment,
+    track: &str,
+    environment: &str,
+) -> Option<String> {
+    let age = |of: &Deployment| (of.metadata.creation_timestamp.clone(), of.metadata.name.clone());
+    let select = children(scope).label(labels::DEPLOYMENT_TRACK, track).label(labels::ENVIRONMENT, environment);
+    let twins = cx.list::<Deployment>(select);
+    twins.iter().find(|twin| age(twin) < age(deployment)).map(|twin| name_of(&**twin).to_owned())
+}

@@ -1,0 +1,142 @@
+//! The objects of a Deployment in its data plane: all of them, or an error and none.
+
+use std::collections::BTreeMap;
+
+use openchoreo_core::conditions::Finding;
+use openchoreo_core::extension::{CellContext, RenderError, WorkloadContext, chain};
+use openchoreo_core::hierarchy::{label_of, name_of, track_name};
+use openchoreo_core::labels;
+use openchoreo_core::naming::{CellId, NamespaceName};
+use openchoreo_core::plan::Rendered;
+use openchoreo_core::planner::PlanContext;
+use openchoreo_types::v1alpha1::Deployment;
+
+use super::place::Place;
+use super::source::Source;
+use super::{DeploymentReason, Stop};
+use crate::parts::labels::{cell_labels, workload_labels};
+use crate::parts::namespace::namespace;
+
+/// The objects of a Deployment.
+pub(super) struct Objects {
+    /// Name of the cell's namespace.
+    pub(super) namespace: NamespaceName,
+    /// What the whole cell shares: its namespace, then its network policies.
+    pub(super) cell: Vec<Rendered>,
+    /// The workload.
+    pub(super) workload: Vec<Rendered>,
+}
+
+/// Renders a Deployment.
+pub(super) fn objects(
+    cx: &PlanContext<'_>,
+    deployment: &Deployment,
+    place: &Place,
+    source: &Source<'_>,
+) -> Result<Objects, Stop> {
+    render(cx, deployment, place, source)
+        .map_err(|error| Stop::keep(Finding::new(DeploymentReason::RenderFailed, chain(&error))))
+}
+
+fn render(
+    cx: &PlanContext<'_>,
+    deployment: &Deployment,
+    place: &Place,
+    source: &Source<'_>,
+) -> Result<Objects, RenderError> {
+    let naming = cx.platform().naming();
+    let cell = place.scope.cell(&place.environment);
+    let namespace_name = naming.cell_namespace(&cell).map_err(RenderError::naming("the namespace in the data plane"))?;
+    let mut shared = vec![Rendered::new(&namespace(&cell, &namespace_name))];
+    shared.extend(policies(cx, place, &cell, &namespace_name)?);
+    let id = place.scope.id();
+    let component_type = place.scope.component.spec.type_.as_str();
+    let own_name = label_of(deployment, labels::NAME).unwrap_or_else(|| name_of(deployment));
+    let workload_labels = workload_labels(&id, component_type, track_name(&place.track), &place.environment, own_name);
+    let workload = source.renderer.render(&WorkloadContext {
+        id,
+        cell,
+        namespace: &namespace_name,
+        naming,
+        project: &place.scope.project,
+        component: &place.scope.component,
+        track: &place.track,
+        environment: &place.target.environment,
+        data_plane: &place.target.data_plane,
+        artifact: &source.artifact,
+        deployment,
+        image: &source.image,
+        configuration_groups: &source.groups,
+        labels: &workload_labels,
+    })?;
+    check(cx, place, source, &namespace_name, &workload)?;
+    Ok(Objects { namespace: namespace_name, cell: shared, workload })
+}
+
+/// The network policies of the cell, in every dialect that the plane understands. A platform that has dialects does not
+/// deploy where none of them is understood: the cell would stand open.
+fn policies(
+    cx: &PlanContext<'_>,
+    place: &Place,
+    cell: &CellId<'_>,
+    namespace: &NamespaceName,
+) -> Result<Vec<Rendered>, RenderError> {
+    let plane = cx.at(&place.target.plane);
+    let labels = cell_labels(cell);
+    let context = CellContext {
+        cell: *cell,
+        namespace,
+        gateway_namespace: &cx.platform().settings().system_namespace,
+        labels: &labels,
+    };
+    let mut policies = Vec::new();
+    let (mut dialects, mut understood) = (0_usize, 0_usize);
+    for dialect in cx.platform().dialects() {
+        dialects += 1;
+        if dialect.kinds().iter().all(|kind| plane.serves(*kind)) {
+            understood += 1;
+            policies.extend(dialect.policies(&context)?);
+        }
+    }
+    if dialects > 0 && understood == 0 {
+        return Err(RenderError::Unsupported {
+            what: "every dialect of network policies of this platform".to_owned(),
+            by: format!("{}, so the workload could not be isolated", place.target.plane),
+        });
+    }
+    Ok(policies)
+}
+
+/// Holds what a renderer made against what any renderer may make: objects of its own kinds, in the cell's namespace,
+/// each once, and of kinds that the plane serves.
+fn check(
+    cx: &PlanContext<'_>,
+    place: &Place,
+    source: &Source<'_>,
+    namespace: &NamespaceName,
+    workload: &[Rendered],
+) -> Result<(), RenderError> {
+    let renderer = || format!("the renderer of component type `{}`", source.renderer.component_type());
+    let kinds = source.renderer.kinds();
+    let plane = cx.at(&place.target.plane);
+    let mut seen = BTreeMap::new();
+    for rendered in workload {
+        let text = |pointer: &str| rendered.object.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let name = text("/metadata/name").to_owned();
+        let object = format!("{} `{name}`", rendered.kind.kind);
+        if !kinds.contains(&rendered.kind) {
+            return Err(RenderError::Unsupported { what: object, by: renderer() });
+        }
+        if text("/metadata/namespace") != namespace.as_str() {
+            let problem = format!("must be `{namespace}`, the namespace of the project in the environment");
+            return Err(RenderError::field(object, "metadata.namespace", problem));
+        }
+        if !plane.serves(rendered.kind) {
+            return Err(RenderError::Unsupported { what: object, by: place.target.plane.to_string() });
+        }
+        if seen.insert((rendered.kind, name), ()).is_some() {
+            return Err(RenderError::field(object, "metadata.name", format!("is given twice by {}", renderer())));
+        }
+    }
+    Ok(())
+}

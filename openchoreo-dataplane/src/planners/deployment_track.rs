@@ -1,0 +1,245 @@
+//! DeploymentTrack: a line of development, and with `autoDeploy` the deployment of its newest artifact into the first
+//! environment of the project's pipeline.
+//!
+//! What runs is never taken away because something else is missing for a moment: the Deployment goes only when the
+//! track has no artifact left, the track goes, or the first environment becomes another. Switching `autoDeploy` off
+//! leaves the Deployment to people.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use openchoreo_core::conditions::{CommonReason, Finding, Reason};
+use openchoreo_core::extension::chain;
+use openchoreo_core::hierarchy::{
+    ComponentScope, child_labels, children, children_of, label_of, name_of, pipeline_of, scope_by_label, track_name,
+};
+use openchoreo_core::kind::PlaneKey;
+use openchoreo_core::labels::{self, Owner, finalizers};
+use openchoreo_core::plan::{Finalizer, Plan, StatusDraft};
+use openchoreo_core::planner::{PlanContext, Planner, Uses};
+use openchoreo_core::planners::{DeploymentPipelineReason, first_environment};
+use openchoreo_types::PlatformKind;
+use openchoreo_types::v1alpha1::{
+    Build, Component, DeployableArtifact, Deployment, DeploymentPipeline, DeploymentSpec, DeploymentTrack, Environment,
+    Organization, Project,
+};
+
+openchoreo_core::reasons! {
+    /// Why a DeploymentTrack is or is not ready, and whether it deploys by itself.
+    pub enum DeploymentTrackReason for "DeploymentTrack" {
+        DeploymentTrackAvailable => Ready = True, "the track belongs to a component",
+        DuplicateTrack => Ready = False, "an older track of the component has the same name, and is the one that is meant",
+        ArtifactDeployed => AutoDeployed = True, "the newest ready artifact is what the Deployment of the first environment names",
+        NothingToDeploy => AutoDeployed = Unknown, "the track has no artifact that is ready yet",
+        PipelineNotUsable => AutoDeployed = False, "the project's pipeline does not exist, names no environment or leads in a circle; correct it",
+        FirstEnvironmentNotFound => AutoDeployed = False, "the pipeline's first environment does not exist or is being deleted; it is waited for",
+        DeployedByPerson => AutoDeployed = False, "a Deployment that a person made is in the place of the track's own and is not overwritten; delete it, or switch `autoDeploy` off",
+        DeploymentNotNameable => AutoDeployed = False, "no valid name can be made for the Deployment",
+    }
+}
+
+/// Plans deployment tracks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DeploymentTrackPlanner;
+
+impl Planner for DeploymentTrackPlanner {
+    type Object = DeploymentTrack;
+
+    fn name(&self) -> &'static str {
+        "deployment-track"
+    }
+
+    fn uses(&self) -> Uses {
+        Uses::new()
+            .control::<Namespace>()
+            .control::<Organization>()
+            .control::<Project>()
+            .control::<Component>()
+            .control::<DeploymentPipeline>()
+            .control::<Environment>()
+            .control::<Build>()
+            .control::<DeployableArtifact>()
+            .control::<Deployment>()
+    }
+
+    fn plan(&self, cx: &PlanContext<'_>, track: &DeploymentTrack) -> Plan {
+        let mut plan = Plan::new();
+        let mut draft = StatusDraft::of(track);
+        if track.metadata.deletion_timestamp.is_some() {
+            let left = delete_children(cx, &mut plan, track);
+            if left == 0 {
+                plan.finalizer = Finalizer::Release(finalizers::DEPLOYMENT_TRACK);
+            }
+            draft.find(CommonReason::Deleting, format!("{left} objects of the track are left to delete"));
+            plan.report(&draft.finish(cx.now()));
+            return plan;
+        }
+        plan.finalizer = Finalizer::Hold(finalizers::DEPLOYMENT_TRACK);
+        match scope_by_label(cx, track) {
+            Err(error) => draft.add(error.into()),
+            Ok(scope) => match elder_twin(cx, &scope, track) {
+                Some(elder) => {
+                    let message = format!("DeploymentTrack `{elder}` of the component has the name `{}` too; choose another `{}`", track_name(track), labels::NAME);
+                    draft.find(DeploymentTrackReason::DuplicateTrack, message);
+                }
+                None => {
+                    let message = format!("track `{}` of component `{}`", track_name(track), name_of(&*scope.component));
+                    draft.find(DeploymentTrackReason::DeploymentTrackAvailable, message);
+                    if track.spec.auto_deploy {
+                        let outcome = auto_deploy(cx, &mut plan, &scope, track);
+                        draft.add(outcome.unwrap_or_else(|blocked| blocked));
+                    }
+                }
+            },
+        }
+        plan.report(&draft.finish(cx.now()));
+        plan
+    }
+}
+
+/// Wants the Deployment of the newest artifact; `Err` says why nothing is decided, and nothing is pruned then.
+fn auto_deploy(
+    cx: &PlanContext<'_>,
+    plan: &mut Plan,
+    scope: &ComponentScope,
+    track: &DeploymentTrack,
+) -> Result<Finding, Finding> {
+    let owner = Owner::object(DeploymentTrack::KIND, scope.namespace(), name_of(track));
+    let environment = environment_to_deploy_to(cx, scope)?;
+    let artifacts = artifacts_of(cx, scope, track);
+    if artifacts.is_empty() {
+        plan.prune(cx, &PlaneKey::Control, &owner);
+        return Ok(Finding::new(DeploymentTrackReason::NothingToDeploy, "the track has no artifact; a finished Build makes one"));
+    }
+    let Some(newest) = artifacts.iter().rfind(|artifact| is_ready(&***artifact)) else {
+        let message = "no artifact of the track is ready; see their conditions";
+        return Err(Finding::new(DeploymentTrackReason::NothingToDeploy, message));
+    };
+    let naming = cx.platform().naming();
+    let name = naming
+        .deployment(name_of(&*scope.component), track_name(track), &environment)
+        .map_err(|error| Finding::new(DeploymentTrackReason::DeploymentNotNameable, chain(&error)))?;
+    if let Some(written) = written_by_person(cx, scope, track, &environment, name.as_str(), &owner) {
+        plan.prune(cx, &PlaneKey::Control, &owner);
+        let message = format!("Deployment `{written}` was not made by this track and is not overwritten; delete it to let the track deploy");
+        return Err(Finding::new(DeploymentTrackReason::DeployedByPerson, message));
+    }
+    let own = [(labels::DEPLOYMENT_TRACK, track_name(track)), (labels::ENVIRONMENT, environment.as_str())];
+    let deployment = Deployment {
+        metadata: ObjectMeta {
+            name: Some(name.to_string()),
+            namespace: Some(scope.namespace().to_owned()),
+            labels: Some(child_labels(scope, &format!("{environment}-deployment"), &own)),
+            owner_references: track.controller_owner_ref(&()).map(|reference| vec![reference]),
+            ..ObjectMeta::default()
+        },
+        spec: DeploymentSpec {
+            deployment_artifact_ref: name_of(&**newest).to_owned(),
+            ..DeploymentSpec::default()
+        },
+        status: None,
+    };
+    plan.want(&PlaneKey::Control, &owner, &deployment);
+    plan.prune(cx, &PlaneKey::Control, &owner);
+    let message = format!("DeployableArtifact `{}` in environment `{environment}`", name_of(&**newest));
+    Ok(Finding::new(DeploymentTrackReason::ArtifactDeployed, message))
+}
+
+/// The first environment of the project's pipeline, if it can be deployed to.
+fn environment_to_deploy_to(cx: &PlanContext<'_>, scope: &ComponentScope) -> Result<String, Finding> {
+    let unusable = |message: String| Finding::new(DeploymentTrackReason::PipelineNotUsable, message);
+    let pipeline = pipeline_of(cx, &scope.organization, &scope.project).map_err(|error| unusable(error.to_string()))?;
+    let named = name_of(&*pipeline);
+    let Some(ready) = pipeline.condition("Ready") else {
+        return Err(unusable(format!("DeploymentPipeline `{named}` has not been checked yet")));
+    };
+    if ready.reason == DeploymentPipelineReason::PromotionCycle.info().reason {
+        return Err(unusable(format!("DeploymentPipeline `{named}`: {}", ready.message)));
+    }
+    let Some(environment) = first_environment(&pipeline) else {
+        return Err(unusable(format!("DeploymentPipeline `{named}` names no environment; give `spec.promotionPaths`")));
+    };
+    let exists = cx
+        .get::<Environment>(&scope.organization, environment)
+        .is_some_and(|environment| environment.metadata.deletion_timestamp.is_none());
+    if !exists {
+        let message = format!("Environment `{environment}`, the first of DeploymentPipeline `{named}`, does not exist or is being deleted");
+        return Err(Finding::new(DeploymentTrackReason::FirstEnvironmentNotFound, message));
+    }
+    Ok(environment.to_owned())
+}
+
+/// The artifacts of a track that are not being deleted, the newest last.
+fn artifacts_of(cx: &PlanContext<'_>, scope: &ComponentScope, track: &DeploymentTrack) -> Vec<Arc<DeployableArtifact>> {
+    let select = children(scope).label(labels::DEPLOYMENT_TRACK, track_name(track));
+    let mut artifacts = cx.list::<DeployableArtifact>(select);
+    artifacts.retain(|artifact| artifact.metadata.deletion_timestamp.is_none());
+    artifacts.sort_by_cached_key(|artifact| (artifact.metadata.creation_timestamp.clone(), artifact.metadata.name.clone()));
+    artifacts
+}
+
+fn is_ready<K: PlatformKind>(object: &K) -> bool {
+    object.condition("Ready").is_some_and(|condition| condition.status == "True")
+}
+
+/// A Deployment of the same track and environment, or of the same name, that this track has not made.
+fn written_by_person(
+    cx: &PlanContext<'_>,
+    scope: &ComponentScope,
+    track: &DeploymentTrack,
+    environment: &str,
+    name: &str,
+    owner: &Owner,
+) -> Option<String> {
+    let select = children(scope)
+        .label(labels::DEPLOYMENT_TRACK, track_name(track))
+        .label(labels::ENVIRONMENT, environment);
+    let same_place = cx.list::<Deployment>(select);
+    let same_name = cx.get::<Deployment>(scope.namespace(), name);
+    let ours = owner.label_value();
+    same_place
+        .iter()
+        .chain(&same_name)
+        .find(|deployment| label_of(&***deployment, labels::OWNER) != Some(&ours))
+        .map(|deployment| name_of(&**deployment).to_owned())
+}
+
+/// Another track of the component with the same name that was there first.
+fn elder_twin(cx: &PlanContext<'_>, scope: &ComponentScope, track: &DeploymentTrack) -> Option<String> {
+    let age = |of: &DeploymentTrack| (of.metadata.creation_timestamp.clone(), of.metadata.name.clone());
+    let tracks = openchoreo_core::hierarchy::tracks_of(cx, scope);
+    let elder = tracks.iter().find(|other| track_name(other) == track_name(track) && age(other) < age(track));
+    elder.map(|other| name_of(&**other).to_owned())
+}
+
+/// Deletes what is of the track: its Deployments, and then what they were made from. Gives how much is left.
+fn delete_children(cx: &PlanContext<'_>, plan: &mut Plan, track: &DeploymentTrack) -> usize {
+    fn sweep<K>(cx: &PlanContext<'_>, plan: &mut Plan, track: &DeploymentTrack) -> usize
+    where
+        K: PlatformKind,
+        K::Scope: 'static,
+    {
+        let (Some(component), Some(namespace)) = (label_of(track, labels::COMPONENT), track.metadata.namespace.as_deref())
+        else {
+            return 0;
+        };
+        let select = children_of(namespace, component).label(labels::DEPLOYMENT_TRACK, track_name(track));
+        let left = cx.list::<K>(select);
+        for object in &left {
+            plan.delete_object(&**object);
+        }
+        left.len()
+    }
+    let namespace = track.metadata.namespace.as_deref().unwrap_or_default();
+    let same_name = cx.list::<DeploymentTrack>(children_of(namespace, label_of(track, labels::COMPONENT).unwrap_or_default()));
+    let survivor = |other: &Arc<DeploymentTrack>| {
+        other.metadata.deletion_timestamp.is_none() && track_name(other) == track_name(track) && name_of(&**other) != name_of(track)
+    };
+    if same_name.iter().any(survivor) {
+        // Another track of this name stays, and what names the track by its label is as much that one's.
+        return 0;
+    }
+    sweep::<Deployment>(cx, plan, track) + sweep::<Build>(cx, plan, track) + sweep::<DeployableArtifact>(cx, plan, track)
+}

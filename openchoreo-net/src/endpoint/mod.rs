@@ -1,0 +1,158 @@
+//! Endpoint: who may reach what a deployment serves, and at which address.
+//!
+//! The planner decides three things in turn, each in a module of its own: where the endpoint belongs
+//! ([`placement`]), what is published of it at each visibility ([`publication`]), and under which address people reach
+//! it ([`address`]). What is published is rendered by the platform's gateway.
+//!
+//! Routes go as soon as nobody should use them: when the endpoint, its deployment or a parent is being deleted, when a
+//! visibility is no longer written down, and when what protects them can no longer be rendered. Routes stay, and the
+//! condition says so, while a parent is only missing or a plane does not answer.
+
+mod address;
+mod placement;
+mod publication;
+mod reason;
+
+use k8s_openapi::api::core::v1::{Namespace, Service};
+use openchoreo_core::conditions::CommonReason;
+use openchoreo_core::kind::PlaneKey;
+use openchoreo_core::labels::{Owner, finalizers};
+use openchoreo_core::plan::remote::{settle, usable};
+use openchoreo_core::plan::{Finalizer, Plan, StatusDraft};
+use openchoreo_core::planner::{PlanContext, Planner, Uses};
+use openchoreo_types::PlatformKind;
+use openchoreo_types::common::PlaneRef;
+use openchoreo_types::foreign::gateway_api::{Gateway, HTTPRoute};
+use openchoreo_types::v1alpha1::{
+    Component, DataPlane, Deployment, DeploymentTrack, Endpoint, EndpointStatus, Environment, Organization, Project,
+};
+
+pub use reason::EndpointReason;
+
+use placement::{Placement, Standstill};
+
+/// Holds an Endpoint until its routes are gone from every plane.
+pub const ENDPOINT_FINALIZER: &str = finalizers::ENDPOINT;
+
+/// Publishes endpoints, and removes their routes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EndpointPlanner;
+
+impl Planner for EndpointPlanner {
+    type Object = Endpoint;
+
+    fn name(&self) -> &'static str {
+        "endpoint"
+    }
+
+    fn uses(&self) -> Uses {
+        Uses::new()
+            .control::<k8s_openapi::api::core::v1::Namespace>()
+            .control::<Organization>()
+            .control::<Project>()
+            .control::<Component>()
+            .control::<DeploymentTrack>()
+            .control::<Deployment>()
+            .control::<Environment>()
+            .control::<DataPlane>()
+            .remote::<Namespace>()
+            .remote::<Service>()
+            .remote::<Gateway>()
+            .remote::<HTTPRoute>()
+    }
+
+    fn plan(&self, cx: &PlanContext<'_>, endpoint: &Endpoint) -> Plan {
+        let mut pass = Pass::of(cx, endpoint);
+        if endpoint.metadata.deletion_timestamp.is_some() {
+            pass.withdraw();
+            if pass.draft.status.planes.is_empty() {
+                pass.plan.finalizer = Finalizer::Release(ENDPOINT_FINALIZER);
+            }
+            pass.draft.find(CommonReason::Deleting, "the routes of the endpoint are being removed");
+            return pass.finish();
+        }
+        pass.plan.finalizer = Finalizer::Hold(ENDPOINT_FINALIZER);
+        match placement::place(cx, endpoint) {
+            Err(Standstill::Withdraw(finding)) => {
+                pass.draft.add(finding);
+                pass.withdraw();
+            }
+            // Whatever its parents are, nobody should reach it from outside any more.
+            Err(Standstill::Keep(finding)) if publication::visibilities(endpoint).is_empty() => {
+                pass.draft.add(finding);
+                pass.withdraw();
+            }
+            Err(Standstill::Keep(finding)) => pass.draft.add(finding),
+            Ok(placement) => match usable(cx, &placement.environment.plane) {
+                Err(finding) => pass.draft.add(finding),
+                Ok(()) => pass.publish(&placement),
+            },
+        }
+        pass.finish()
+    }
+}
+
+/// One pass over one endpoint.
+struct Pass<'c, 'a> {
+    cx: &'c PlanContext<'a>,
+    endpoint: &'c Endpoint,
+    owner: Owner,
+    recorded: Vec<PlaneRef>,
+    plan: Plan,
+    draft: StatusDraft<EndpointStatus>,
+}
+
+impl<'c, 'a> Pass<'c, 'a> {
+    fn of(cx: &'c PlanContext<'a>, endpoint: &'c Endpoint) -> Self {
+        let metadata = &endpoint.metadata;
+        let namespace = metadata.namespace.clone().unwrap_or_default();
+        let draft = StatusDraft::of(endpoint);
+        Self {
+            cx,
+            endpoint,
+            owner: Owner::object(Endpoint::KIND, namespace, metadata.name.clone().unwrap_or_default()),
+            recorded: draft.status.planes.clone(),
+            plan: Plan::new(),
+            draft,
+        }
+    }
+
+    /// Removes the routes from every plane.
+    fn withdraw(&mut self) {
+        self.draft.status.address = None;
+        self.settle(None);
+    }
+
+    /// Wants what is to be published, and removes what no longer is.
+    fn publish(&mut self, placement: &Placement) {
+        let publication = publication::publish(self.cx, placement, self.endpoint, &self.owner);
+        for finding in publication.findings {
+            self.draft.add(finding);
+        }
+        self.draft.status.address = publication.address;
+        let plane = &placement.environment.plane;
+        let any = !publication.objects.is_empty();
+        for rendered in publication.objects {
+            self.plan.want_rendered(plane, &self.owner, rendered);
+        }
+        if any {
+            self.plan.prune(self.cx, plane, &self.owner);
+        }
+        self.settle(any.then_some(plane));
+    }
+
+    /// Cleans the recorded planes in which nothing is wanted any more, and records the rest.
+    fn settle(&mut self, wanted: Option<&PlaneKey>) {
+        let settled = settle(self.cx, &mut self.plan, &[&self.owner], &self.recorded, wanted);
+        self.draft.status.planes = settled.planes;
+        for finding in settled.waiting {
+            self.draft.add(finding);
+        }
+    }
+
+    fn finish(mut self) -> Plan {
+        let status = self.draft.finish(self.cx.now());
+        self.plan.report(&status);
+        self.plan
+    }
+}

@@ -1,0 +1,455 @@
+//! What becomes of endpoints: from what people wrote to routes in a plane and back, through the planners.
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Namespace, Service};
+use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
+use openchoreo_core::naming::{CellId, ComponentId, UpstreamHostnames};
+use openchoreo_core::offline::Offline;
+use openchoreo_core::platform::{Platform, PlatformBuilder};
+use openchoreo_core::world::{Disconnect, PlaneState, Select};
+use openchoreo_net::{EnvoyGateway, PathStyle, planners};
+use openchoreo_types::foreign::gateway_api::{Gateway, HTTPRoute};
+use openchoreo_types::v1alpha1::{DataPlane, Deployment, Endpoint, Environment};
+use serde_json::{Value, json};
+
+use crate::support::{oauth2, public};
+
+fn platform() -> PlatformBuilder {
+    Platform::builder().gateway(EnvoyGateway::default()).planners(planners())
+}
+
+/// An organization `acme` with a project, an environment, a data plane that answers, and nothing deployed yet.
+struct Stage<'p> {
+    offline: Offline<'p>,
+    platform: &'p Platform,
+    plane: PlaneKey,
+}
+
+impl<'p> Stage<'p> {
+    fn new(platform: &'p Platform) -> Self {
+        let now: Timestamp = "2026-02-01T00:00:00Z".parse().unwrap();
+        let mut offline = Offline::new(platform, now);
+        let plane = PlaneKey::data_plane("acme", "plane");
+        let object = |kind: &str, namespace: &str, name: &str, spec: Value| {
+            json!({
+                "apiVersion": "openchoreo.dev/v1alpha1", "kind": kind, "spec": spec,
+                "metadata": {"name": name, "namespace": namespace},
+            })
+        };
+        let mut organization = object("Organization", "", "acme", json!({}));
+        organization["metadata"].as_object_mut().unwrap().remove("namespace");
+        offline.apply(organization).unwrap();
+        let cluster = json!({"server": "https://plane.example", "auth": {"bearerToken": {"value": "t"}}});
+        offline.apply(object("DataPlane", "acme", "plane", json!({"kubernetesCluster": cluster}))).unwrap();
+        let gateway = json!({"dnsPrefix": "dev", "security": {"remoteJwks": {"uri": "https://keys.example/jwks"}}});
+        let mut stage = Self { offline, platform, plane };
+        for environment in ["development", "a-development"] {
+            let spec = json!({"dataPlaneRef": "plane", "gateway": gateway});
+            stage.offline.apply(object("Environment", "acme", environment, spec)).unwrap();
+        }
+        let path = json!({"sourceEnvironmentRef": "development", "targetEnvironmentRefs": []});
+        stage
+            .offline
+            .apply(object("DeploymentPipeline", "acme", "pipeline", json!({"promotionPaths": [path]})))
+            .unwrap();
+        stage.offline.apply(object("Project", "acme", "shop", json!({"deploymentPipelineRef": "pipeline"}))).unwrap();
+        stage.offline.connect(&stage.plane.clone());
+        stage.component("cart", "Service");
+        stage
+    }
+
+    fn component(&mut self, name: &str, type_: &str) {
+        let component = json!({
+            "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Component",
+            "metadata": {"name": name, "namespace": "acme"},
+            "spec": {"owner": {"projectName": "shop"}, "type": type_},
+        });
+        self.offline.apply(component).unwrap();
+    }
+
+    /// Writes a Deployment of a component, and puts what its planner would put into the plane.
+    fn deploy(&mut self, component: &str, environment: &str) {
+        let deployment = json!({
+            "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Deployment",
+            "metadata": {"name": format!("{component}-{environment}"), "namespace": "acme", "labels": {
+                "openchoreo.dev/component": component, "openchoreo.dev/deployment-track": "main",
+                "openchoreo.dev/environment": environment, "openchoreo.dev/name": "deployment",
+            }},
+            "spec": {"deploymentArtifactRef": "artifact"},
+        });
+        self.offline.apply(deployment).unwrap();
+        let naming = self.platform.naming();
+        let namespace = naming.cell_namespace(&CellId::new("acme", "shop", environment)).unwrap().to_string();
+        let service = naming.workload(&ComponentId::new("acme", "shop", component), "main").unwrap().to_string();
+        self.put::<Namespace>(json!({"metadata": {"name": namespace}}));
+        self.put::<Service>(json!({"metadata": {"name": service, "namespace": namespace}}));
+    }
+
+    fn put<K: kube::Resource<DynamicType = ()> + 'static>(&mut self, object: Value)
+    where
+        K::Scope: 'static,
+    {
+        self.offline.put(&self.plane.clone(), Kind::of::<K>(), object).unwrap();
+    }
+
+    /// Puts both Gateways into the plane, with an HTTPS listener each.
+    fn gateways(&mut self, port: i32) {
+        for name in ["choreo-external-gateway", "choreo-internal-gateway"] {
+            let listener = json!({"name": "https", "port": port, "protocol": "HTTPS"});
+            let spec = json!({"gatewayClassName": "choreo", "listeners": [listener]});
+            self.put::<Gateway>(json!({"metadata": {"name": name, "namespace": "choreo-system"}, "spec": spec}));
+        }
+    }
+
+    /// Writes an Endpoint of component `cart` in `development`, created at a day.
+    fn endpoint(&mut self, name: &str, day: u8, visibilities: Value) {
+        self.endpoint_of("cart", "development", name, day, "/api", visibilities);
+    }
+
+    fn endpoint_of(
+        &mut self,
+        component: &str,
+        environment: &str,
+        name: &str,
+        day: u8,
+        path: &str,
+        visibilities: Value,
+    ) {
+        let endpoint = json!({
+            "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Endpoint",
+            "metadata": {
+                "name": name, "namespace": "acme", "creationTimestamp": format!("2026-01-{day:02}T00:00:00Z"),
+                "labels": {
+                    "openchoreo.dev/component": component, "openchoreo.dev/deployment-track": "main",
+                    "openchoreo.dev/environment": environment, "openchoreo.dev/deployment": "deployment",
+                },
+            },
+            "spec": {
+                "type": "HTTP", "networkVisibilities": visibilities,
+                "backendRef": {"type": "componentRef", "basePath": path, "componentRef": {"port": 8080}},
+            },
+        });
+        self.offline.apply(endpoint).unwrap();
+    }
+
+    fn settle(&mut self) {
+        self.offline.settle().unwrap();
+    }
+
+    /// Plays the gateway: gives every route of the plane a verdict.
+    fn judge(&mut self, accepted: &str) {
+        let routes = self.offline.world().list(&self.plane, &Select::of::<HTTPRoute>());
+        for (_, route) in routes {
+            let mut json = route.json().clone();
+            let parent = json["spec"]["parentRefs"][0].clone();
+            let generation = json["metadata"]["generation"].clone();
+            let condition = |type_: &str, status: &str| {
+                json!({
+                    "type": type_, "status": status, "reason": "Test", "message": "as the test says",
+                    "observedGeneration": generation, "lastTransitionTime": "2026-02-01T00:00:00Z",
+                })
+            };
+            let conditions = [condition("Accepted", accepted), condition("ResolvedRefs", "True")];
+            let report = json!({"parentRef": parent, "controllerName": "example/test", "conditions": conditions});
+            json["status"] = json!({"parents": [report]});
+            self.put::<HTTPRoute>(json);
+        }
+        self.settle();
+    }
+
+    /// Hosts and paths of the routes in the plane.
+    fn routes(&self) -> Vec<String> {
+        let routes = self.offline.world().list(&self.plane, &Select::of::<HTTPRoute>());
+        let line = |route: &Value| {
+            let text = |pointer: &str| route.pointer(pointer).and_then(Value::as_str).unwrap_or("?").to_owned();
+            let host = text("/spec/hostnames/0");
+            let domain = host.split_once('.').map_or("?", |(_, domain)| domain).to_owned();
+            format!("{domain}{}", text("/spec/rules/0/matches/0/path/value"))
+        };
+        routes.iter().map(|(_, route)| line(route.json())).collect()
+    }
+
+    fn status(&self, name: &str) -> Value {
+        let key = ObjectKey::of::<Endpoint>("acme", name);
+        self.offline.world().get(&PlaneKey::Control, &key).map(|live| live.json()["status"].clone()).unwrap_or_default()
+    }
+
+    /// Status and reason of the Ready condition.
+    fn ready(&self, name: &str) -> String {
+        let status = self.status(name);
+        let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
+        let ready = conditions.iter().find(|condition| condition["type"] == "Ready").cloned().unwrap_or_default();
+        format!("{} {}", ready["status"].as_str().unwrap_or("-"), ready["reason"].as_str().unwrap_or("-"))
+    }
+
+    fn exists(&self, name: &str) -> bool {
+        self.offline.world().get(&PlaneKey::Control, &ObjectKey::of::<Endpoint>("acme", name)).is_some()
+    }
+
+    fn delete<K: kube::Resource<DynamicType = ()> + 'static>(&mut self, name: &str)
+    where
+        K::Scope: 'static,
+    {
+        self.offline.delete(&PlaneKey::Control, &ObjectKey::of::<K>("acme", name));
+        self.settle();
+    }
+}
+
+fn everyone() -> Value {
+    public(json!([]))
+}
+
+/// A stage with an endpoint that is published and served.
+fn published(platform: &Platform) -> Stage<'_> {
+    let mut stage = Stage::new(platform);
+    stage.gateways(443);
+    stage.deploy("cart", "development");
+    stage.endpoint("http", 1, everyone());
+    stage.settle();
+    stage.judge("True");
+    assert_eq!(stage.ready("http"), "True RouteAccepted");
+    assert_eq!(stage.routes(), ["choreoapps.localhost/api"]);
+    stage
+}
+
+#[test]
+fn nothing_is_visible_unless_someone_wrote_so() {
+    let platform = platform().build().unwrap();
+    let unwritten = [
+        Value::Null,
+        json!({}),
+        json!({"public": {"enable": false}}),
+        json!({"organization": {"enable": false}, "public": {"enable": false, "policies": []}}),
+    ];
+    for visibilities in unwritten {
+        let mut stage = Stage::new(&platform);
+        stage.gateways(443);
+        stage.endpoint("http", 1, visibilities);
+        stage.settle();
+        assert_eq!(stage.ready("http"), "False DeploymentNotFound");
+        stage.deploy("cart", "development");
+        stage.settle();
+        assert_eq!(stage.ready("http"), "True ReachableInProject");
+        assert_eq!(stage.routes(), Vec::<String>::new());
+        let address = stage.status("http")["address"].as_str().unwrap().to_owned();
+        assert!(address.starts_with("http://cart-main-") && address.ends_with(":8080/api"), "{address}");
+        assert!(stage.status("http").get("planes").is_none());
+    }
+}
+
+#[test]
+fn a_public_endpoint_waits_for_its_parts_one_by_one() {
+    let platform = platform().build().unwrap();
+    let mut stage = Stage::new(&platform);
+    stage.endpoint("http", 1, everyone());
+    stage.settle();
+    assert_eq!(stage.ready("http"), "False DeploymentNotFound");
+    stage.deploy("cart", "development");
+    stage.settle();
+    assert_eq!(stage.ready("http"), "False GatewayNotFound");
+    stage.gateways(8443);
+    stage.settle();
+    assert_eq!(stage.ready("http"), "Unknown RoutePending");
+    stage.judge("False");
+    assert_eq!(stage.ready("http"), "False RouteRefused");
+    stage.judge("True");
+    assert_eq!(stage.ready("http"), "True RouteAccepted");
+    let address = stage.status("http")["address"].as_str().unwrap().to_owned();
+    assert!(address.starts_with("https://acme-shop-cart-"), "{address}");
+    assert!(address.ends_with("-development.choreoapps.localhost:8443/api"), "{address}");
+    assert_eq!(stage.status("http")["planes"][0]["name"], "plane");
+    assert_eq!(stage.status("http")["observedGeneration"], 1);
+}
+
+#[test]
+fn an_endpoint_that_is_served_costs_no_request() {
+    let platform = platform().build().unwrap();
+    let mut stage = published(&platform);
+    let before = stage.offline.requests();
+    stage.offline.replan_all();
+    stage.settle();
+    assert_eq!(stage.offline.requests(), before);
+}
+
+#[test]
+fn an_organization_sees_its_endpoints_on_its_own_host() {
+    let platform = platform().build().unwrap();
+    let mut stage = published(&platform);
+    stage.endpoint("http", 1, json!({"public": {"enable": true}, "organization": {"enable": true}}));
+    stage.settle();
+    assert_eq!(stage.routes(), ["choreoapps.localhost/api", "choreoapps.internal/api"]);
+    stage.endpoint("http", 1, json!({"organization": {"enable": true}}));
+    stage.settle();
+    assert_eq!(stage.routes(), ["choreoapps.internal/api"]);
+    stage.judge("True");
+    let address = stage.status("http")["address"].as_str().unwrap().to_owned();
+    assert!(address.ends_with(".choreoapps.internal/api"), "{address}");
+}
+
+#[test]
+fn what_can_no_longer_be_protected_is_no_longer_published() {
+    let platform = platform().build().unwrap();
+    let mut stage = published(&platform);
+    let key = json!({"name": "keys", "type": "api-key", "policySpec": {}});
+    stage.endpoint("http", 1, json!({"public": {"enable": true, "policies": [key]}, "organization": {"enable": true}}));
+    stage.settle();
+    assert_eq!(stage.ready("http"), "False NotSupported");
+    assert_eq!(stage.routes(), ["choreoapps.internal/api"], "each visibility stands for itself");
+
+    let operations = json!([{"method": "GET", "target": "/items", "scopes": ["items:read"]}]);
+    stage.endpoint("http", 1, public(json!([oauth2(operations)])));
+    stage.settle();
+    assert_eq!(stage.routes().len(), 2, "the operation, and the route that denies");
+    let spec = json!({"dataPlaneRef": "plane"});
+    let environment = json!({
+        "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Environment", "spec": spec,
+        "metadata": {"name": "development", "namespace": "acme"},
+    });
+    stage.offline.apply(environment).unwrap();
+    stage.settle();
+    assert_eq!(stage.ready("http"), "False RouteNotRendered", "the keys are gone");
+    assert_eq!(stage.routes(), Vec::<String>::new());
+    let left = stage.offline.world().all(&stage.plane).into_iter().map(|(key, _)| key.kind.kind.to_owned());
+    assert!(!left.collect::<Vec<_>>().contains(&"SecurityPolicy".to_owned()));
+}
+
+#[test]
+fn routes_go_when_nobody_should_use_them() {
+    let platform = platform().build().unwrap();
+    let ways: [(&str, fn(&mut Stage<'_>)); 5] = [
+        ("the endpoint", |stage| stage.delete::<Endpoint>("http")),
+        ("the deployment", |stage| stage.delete::<Deployment>("cart-development")),
+        ("the component", |stage| stage.delete::<openchoreo_types::v1alpha1::Component>("cart")),
+        ("the environment", |stage| stage.delete::<Environment>("development")),
+        ("the visibility", |stage| {
+            stage.endpoint("http", 1, json!({}));
+            stage.settle();
+        }),
+    ];
+    for (what, remove) in ways {
+        let mut stage = published(&platform);
+        remove(&mut stage);
+        assert_eq!(stage.routes(), Vec::<String>::new(), "{what}");
+        assert_eq!(stage.exists("http"), !["the endpoint", "the component"].contains(&what), "{what}");
+        if stage.exists("http") {
+            assert!(stage.status("http").get("planes").is_none(), "{what}");
+        }
+    }
+}
+
+#[test]
+fn routes_stay_while_a_parent_is_only_missing() {
+    let platform = platform().build().unwrap();
+    let mut stage = published(&platform);
+    let component = |project: &str| {
+        json!({
+            "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Component",
+            "metadata": {"name": "cart", "namespace": "acme"},
+            "spec": {"owner": {"projectName": project}, "type": "Service"},
+        })
+    };
+    stage.offline.apply(component("not-yet")).unwrap();
+    stage.settle();
+    assert_eq!(stage.ready("http"), "False ParentNotFound");
+    assert_eq!(stage.routes(), ["choreoapps.localhost/api"]);
+    stage.endpoint("http", 1, json!({}));
+    stage.settle();
+    assert_eq!(stage.routes(), Vec::<String>::new(), "nobody should reach it any more, whoever its parents are");
+}
+
+#[test]
+fn a_plane_that_does_not_answer_is_cleaned_when_it_does() {
+    let platform = platform().build().unwrap();
+    let mut stage = published(&platform);
+    let dead = PlaneState::Unreachable {
+        since: "2026-02-01T00:00:00Z".parse().unwrap(),
+        cause: Disconnect::NoAnswer,
+        error: "no answer".to_owned(),
+    };
+    stage.offline.set_plane_state(&stage.plane.clone(), dead);
+    stage.settle();
+    assert_eq!(stage.ready("http"), "False PlaneUnreachable");
+    stage.delete::<Endpoint>("http");
+    assert!(stage.exists("http"), "its routes are still there");
+    assert_eq!(stage.ready("http"), "False PlaneUnreachable");
+    stage.offline.connect(&stage.plane.clone());
+    stage.settle();
+    assert!(!stage.exists("http"));
+    assert_eq!(stage.routes(), Vec::<String>::new());
+}
+
+#[test]
+fn of_two_endpoints_with_one_address_the_elder_has_it_in_any_order() {
+    let platform = platform().build().unwrap();
+    for order in [[1, 2], [2, 1]] {
+        let mut stage = Stage::new(&platform);
+        stage.gateways(443);
+        stage.deploy("cart", "development");
+        for day in order {
+            stage.endpoint(&format!("day-{day}"), day, everyone());
+            stage.settle();
+        }
+        assert_eq!(stage.ready("day-1"), "Unknown RoutePending", "{order:?}");
+        assert_eq!(stage.ready("day-2"), "False RouteConflict", "{order:?}");
+        assert_eq!(stage.routes().len(), 1, "{order:?}");
+        stage.endpoint_of("cart", "development", "day-3", 3, "/other", everyone());
+        stage.settle();
+        assert_eq!(stage.ready("day-3"), "Unknown RoutePending", "another path is another address");
+        stage.delete::<Endpoint>("day-1");
+        assert_eq!(stage.ready("day-2"), "Unknown RoutePending", "the address is free");
+    }
+}
+
+#[test]
+fn two_components_never_share_a_host_that_the_scheme_cannot_tell_apart() {
+    let platform = platform()
+        .hostnames(UpstreamHostnames::default())
+        .gateway(EnvoyGateway::with_paths(PathStyle::ProjectAndComponent))
+        .build()
+        .unwrap();
+    for order in [["web-a", "web"], ["web", "web-a"]] {
+        let mut stage = Stage::new(&platform);
+        stage.gateways(443);
+        for component in order {
+            // `web-a` in `development` and `web` in `a-development` have one host, at different paths.
+            let (environment, day) = if component == "web" { ("a-development", 2) } else { ("development", 1) };
+            stage.component(component, "WebApplication");
+            stage.deploy(component, environment);
+            stage.endpoint_of(component, environment, component, day, &format!("/{component}"), everyone());
+            stage.settle();
+        }
+        assert_eq!(stage.ready("web-a"), "Unknown RoutePending", "{order:?}");
+        assert_eq!(stage.ready("web"), "False HostnameTaken", "{order:?}");
+        assert_eq!(stage.routes(), ["choreoapps.localhost/web-a"], "{order:?}");
+    }
+}
+
+#[test]
+fn services_share_a_host_and_are_told_apart_by_path() {
+    let platform = platform()
+        .hostnames(UpstreamHostnames::default())
+        .gateway(EnvoyGateway::with_paths(PathStyle::ProjectAndComponent))
+        .build()
+        .unwrap();
+    let mut stage = Stage::new(&platform);
+    stage.gateways(443);
+    for component in ["cart", "orders"] {
+        stage.component(component, "Service");
+        stage.deploy(component, "development");
+        stage.endpoint_of(component, "development", component, 1, "/", everyone());
+    }
+    stage.settle();
+    assert_eq!(stage.routes(), ["choreoapps.localhost/shop/cart", "choreoapps.localhost/shop/orders"]);
+    assert_eq!(stage.status("cart")["address"], "https://dev.choreoapps.localhost/shop/cart");
+}
+
+#[test]
+fn a_plane_that_is_given_up_does_not_hold_the_endpoint() {
+    let platform = platform().build().unwrap();
+    let mut stage = published(&platform);
+    stage.delete::<DataPlane>("plane");
+    stage.offline.forget_plane(&stage.plane.clone());
+    stage.settle();
+    stage.delete::<Endpoint>("http");
+    assert!(!stage.exists("http"));
+}
