@@ -27,9 +27,9 @@
 use std::collections::BTreeSet;
 
 use openchoreo_core::naming::DnsLabel;
+use openchoreo_types::common::{BackendRef, BackendRefType, ComponentBackend, EndpointSpec};
 use openchoreo_types::common::{EndpointType, NetworkVisibilities, TaskSchedule, Visibility};
 use openchoreo_types::v1alpha1::{EmbeddedMetadata, EndpointTemplate};
-use openchoreo_types::common::{BackendRef, BackendRefType, ComponentBackend, EndpointSpec};
 use openchoreo_types::yaml::{self, YamlError};
 use serde::Deserialize;
 use serde_json::Value;
@@ -211,7 +211,8 @@ impl RawEndpoint {
         if let Err(error) = DnsLabel::try_from(self.name.as_str()) {
             return Err(field(at("name"), format!("cannot be used: {error}")));
         }
-        let port = self.port.ok_or_else(|| field(at("port"), "is missing; give the port that the component listens on"))?;
+        let port =
+            self.port.ok_or_else(|| field(at("port"), "is missing; give the port that the component listens on"))?;
         let port = u16::try_from(port)
             .ok()
             .filter(|port| *port != 0)
@@ -287,7 +288,10 @@ fn check_cron(cron: &str) -> Result<(), DescriptorError> {
     if macros.contains(&cron) || (cron.split_whitespace().count() == 5 && cron.chars().all(allowed)) {
         return Ok(());
     }
-    Err(field("schedule.cron", format!("is `{cron}`; it must be a cron expression of five fields, such as `*/5 * * * *`")))
+    Err(field(
+        "schedule.cron",
+        format!("is `{cron}`; it must be a cron expression of five fields, such as `*/5 * * * *`"),
+    ))
 }
 
 fn field(path: impl Into<String>, problem: impl Into<String>) -> DescriptorError {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use openchoreo_core::extension::{BuildContext, BuildEngine, BuildPhase, RenderError};
 use kube::core::ObjectMeta;
+use openchoreo_core::extension::{BuildContext, BuildEngine, BuildPhase, RenderError};
 use openchoreo_core::labels::plane;
 use openchoreo_core::naming::{ComponentId, DefaultNaming, NamespaceName, NamingScheme};
 use openchoreo_core::plan::Rendered;
@@ -78,8 +78,9 @@ struct Sample {
 impl Sample {
     fn render(engine: &dyn BuildEngine, organization: &str, build_name: &str) -> Result<Self, RenderError> {
         let id = ComponentId::new(organization, "shop", "cart");
-        let namespace =
-            DefaultNaming.build_namespace(&id.project().organization()).map_err(RenderError::naming("the namespace"))?;
+        let namespace = DefaultNaming
+            .build_namespace(&id.project().organization())
+            .map_err(RenderError::naming("the namespace"))?;
         let meta = |name: &str| ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
         let mut build = Build { metadata: meta(build_name), ..Build::default() };
         build.spec.repository.url = "https://git.example.com/shop.git".to_owned();

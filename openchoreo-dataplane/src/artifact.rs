@@ -25,7 +25,9 @@ pub enum ImageError {
         problem: String,
     },
     /// The Build does not exist, or is another component's.
-    #[error("{build} does not exist for Component `{component}`, which DeployableArtifact `{artifact}` takes its image from")]
+    #[error(
+        "{build} does not exist for Component `{component}`, which DeployableArtifact `{artifact}` takes its image from"
+    )]
     BuildNotFound {
         /// The artifact.
         artifact: String,
@@ -48,7 +50,11 @@ pub enum ImageError {
 ///
 /// # Errors
 /// Why it is not known.
-pub fn image(cx: &PlanContext<'_>, scope: &ComponentScope, artifact: &DeployableArtifact) -> Result<String, ImageError> {
+pub fn image(
+    cx: &PlanContext<'_>,
+    scope: &ComponentScope,
+    artifact: &DeployableArtifact,
+) -> Result<String, ImageError> {
     let target = &artifact.spec.target_artifact;
     let name = || name_of(artifact).to_owned();
     let wrong = |problem: &str| ImageError::Selector { artifact: name(), problem: problem.to_owned() };
@@ -60,7 +66,9 @@ pub fn image(cx: &PlanContext<'_>, scope: &ComponentScope, artifact: &Deployable
             let tag = selector.tag.as_deref().unwrap_or_default();
             check::image(tag).map_err(|problem| wrong(&format!("has a `fromImageRef.tag` that {problem}")))?;
             if !tag.contains(['/', ':', '@']) {
-                let problem = format!("has the `fromImageRef.tag` `{tag}`, a tag alone; give the whole reference, such as `registry.example.com/shop/cart:{tag}`");
+                let problem = format!(
+                    "has the `fromImageRef.tag` `{tag}`, a tag alone; give the whole reference, such as `registry.example.com/shop/cart:{tag}`"
+                );
                 return Err(wrong(&problem));
             }
             Ok(tag.to_owned())
@@ -84,7 +92,9 @@ fn built(
             let build = cx.get::<Build>(scope.namespace(), name).filter(|build| is_of(build, scope));
             (build, format!("Build `{name}`"))
         }
-        (None, Some(revision)) => (newest_of_revision(cx, scope, revision), format!("A Build of revision `{revision}`")),
+        (None, Some(revision)) => {
+            (newest_of_revision(cx, scope, revision), format!("A Build of revision `{revision}`"))
+        }
     };
     let Some(build) = build else {
         let component = name_of(&*scope.component).to_owned();

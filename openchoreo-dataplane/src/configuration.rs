@@ -66,7 +66,8 @@ fn find(cx: &PlanContext<'_>, scope: &ComponentScope, name: &str) -> Option<Arc<
     [scope.namespace(), scope.organization.as_str()].into_iter().find_map(|namespace| {
         let select = Select::of::<ConfigurationGroup>().namespace(namespace).label(labels::NAME, name);
         let labelled = cx.list::<ConfigurationGroup>(select).into_iter().min_by(|a, b| {
-            let age = |group: &ConfigurationGroup| (group.metadata.creation_timestamp.clone(), group.metadata.name.clone());
+            let age =
+                |group: &ConfigurationGroup| (group.metadata.creation_timestamp.clone(), group.metadata.name.clone());
             age(a).cmp(&age(b))
         });
         labelled.or_else(|| cx.get::<ConfigurationGroup>(namespace, name))

@@ -44,7 +44,8 @@ fn deployment(object: &Deployment) -> Health {
     let says = |condition: &DeploymentCondition| {
         condition.message.clone().or_else(|| condition.reason.clone()).unwrap_or_default()
     };
-    if let Some(progress) = condition("Progressing").filter(|c| c.reason.as_deref() == Some("ProgressDeadlineExceeded")) {
+    if let Some(progress) = condition("Progressing").filter(|c| c.reason.as_deref() == Some("ProgressDeadlineExceeded"))
+    {
         return Health::Degraded(says(progress));
     }
     if let Some(failure) = condition("ReplicaFailure").filter(|c| c.status == "True") {
@@ -69,7 +70,9 @@ fn deployment(object: &Deployment) -> Health {
         };
     }
     match condition("Available") {
-        Some(state) if state.status != "True" && unavailable > 0 && (ready > 0 || available > 0) => Health::Degraded(says(state)),
+        Some(state) if state.status != "True" && unavailable > 0 && (ready > 0 || available > 0) => {
+            Health::Degraded(says(state))
+        }
         Some(_) | None => Health::Progressing(still),
     }
 }

@@ -4,7 +4,7 @@
 //! - [`renderers`]: the shipped [`ComponentRenderer`]s: Service, WebApplication, ScheduledTask.
 //! - [`health`]: how an observed object is doing.
 //! - [`artifact`] and [`configuration`]: which image and which configuration groups an artifact means.
-//! - [`planners`]: ConfigurationGroup, DeploymentTrack, DeployableArtifact and Deployment.
+//! - [`mod@planners`]: ConfigurationGroup, DeploymentTrack, DeployableArtifact and Deployment.
 //!
 //! Pure: no network, no clock. Routes and network policies are made in `openchoreo-net`, builds in `openchoreo-build`.
 //!

@@ -171,8 +171,7 @@ impl ApiError {
 
     /// The asked revision lies in the future.
     pub(crate) fn too_large_revision(asked: u64, current: u64) -> Self {
-        let mut error =
-            Self::new(504, "Timeout", format!("Too large resource version: {asked}, current: {current}"));
+        let mut error = Self::new(504, "Timeout", format!("Too large resource version: {asked}, current: {current}"));
         error.details.insert("retryAfterSeconds".into(), 1.into());
         let cause = json!({"reason": "ResourceVersionTooLarge", "message": "Too large resource version"});
         error.details.insert("causes".into(), json!([cause]));

@@ -55,9 +55,9 @@ pub(crate) fn mapping(value: &mut Value) -> Option<&mut Map<String, Value>> {
 /// Writes a member at a path, making the mappings on the way.
 pub(crate) fn set(value: &mut Value, path: &[&str], new: impl Into<Value>) {
     let Some((last, parents)) = path.split_last() else { return };
-    let parent = parents.iter().try_fold(value, |value, name| {
-        mapping(value).map(|members| members.entry(*name).or_insert(Value::Null))
-    });
+    let parent = parents
+        .iter()
+        .try_fold(value, |value, name| mapping(value).map(|members| members.entry(*name).or_insert(Value::Null)));
     if let Some(members) = parent.and_then(mapping) {
         members.insert((*last).to_owned(), new.into());
     }

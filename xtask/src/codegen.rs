@@ -103,7 +103,7 @@ fn role(platform: &Platform) -> anyhow::Result<String> {
     let role = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",
-        "metadata": { "name": "choreo-controller-manager" },
+        "metadata": { "name": "choreo-control-plane-controller-manager" },
         "rules": rules,
     });
     Ok(format!("{YAML_HEADER}{}", yaml::to_string(&role)?))

@@ -17,6 +17,13 @@ use crate::manifest::Problem;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CliError {
+    /// The demo did not come to its end.
+    #[error("the demo failed")]
+    Demo {
+        /// Where it stopped.
+        #[source]
+        source: Box<crate::demo::DemoError>,
+    },
     /// Whoever read the output has gone away.
     #[error("the output was closed")]
     ClosedPipe,
@@ -248,9 +255,7 @@ impl CliError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Usage { hint, .. } | Self::Timeout { hint, .. } | Self::Refused { hint, .. } => hint.clone(),
-            Self::NoManifests { has_subfolders: true, .. } => {
-                Some("read subfolders too with `--recursive`".to_owned())
-            }
+            Self::NoManifests { has_subfolders: true, .. } => Some("read subfolders too with `--recursive`".to_owned()),
             Self::NoManifests { .. } => Some("files must end with `.yaml`, `.yml` or `.json`".to_owned()),
             Self::NoKubeconfig { searched } => {
                 let places: Vec<String> = searched.iter().map(|path| format!("`{}`", path.display())).collect();

@@ -3,6 +3,7 @@
 //! Commands touch neither standard streams nor environment variables themselves, so that tests and other programs can
 //! run them with streams of their own.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -10,12 +11,13 @@ use std::process::ExitCode;
 
 use crate::error::CliError;
 
-/// The streams, home folder and source of randomness of one run.
+/// The streams, places of kubeconfigs and source of randomness of one run.
 pub struct Io {
     input: Box<dyn Read + Send>,
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
     home: Option<PathBuf>,
+    kubeconfig: Option<OsString>,
     random: Box<dyn FnMut() -> u32 + Send>,
 }
 
@@ -26,25 +28,41 @@ impl fmt::Debug for Io {
 }
 
 impl Io {
-    /// The streams and the home folder of this process.
+    /// The streams, home folder and variable `KUBECONFIG` of this process.
     pub fn from_process() -> Self {
-        Self::new(std::io::stdin(), std::io::stdout(), std::io::stderr()).with_home(std::env::home_dir())
+        Self::new(std::io::stdin(), std::io::stdout(), std::io::stderr())
+            .with_home(std::env::home_dir())
+            .with_kubeconfig(std::env::var_os("KUBECONFIG"))
     }
 
-    /// Streams of the caller's choice, no home folder, and random numbers from the operating system.
+    /// Streams of the caller's choice, no kubeconfig of its own, and random numbers from the operating system.
     pub fn new(
         input: impl Read + Send + 'static,
         out: impl Write + Send + 'static,
         err: impl Write + Send + 'static,
     ) -> Self {
         let random = || uuid::Uuid::new_v4().as_fields().0;
-        Self { input: Box::new(input), out: Box::new(out), err: Box::new(err), home: None, random: Box::new(random) }
+        Self {
+            input: Box::new(input),
+            out: Box::new(out),
+            err: Box::new(err),
+            home: None,
+            kubeconfig: None,
+            random: Box::new(random),
+        }
     }
 
     /// Sets the folder that the default kubeconfig is in.
     #[must_use]
     pub fn with_home(mut self, home: Option<PathBuf>) -> Self {
         self.home = home;
+        self
+    }
+
+    /// Sets the kubeconfigs to use when the arguments name none, in the form of the variable `KUBECONFIG`.
+    #[must_use]
+    pub fn with_kubeconfig(mut self, kubeconfig: Option<OsString>) -> Self {
+        self.kubeconfig = kubeconfig;
         self
     }
 
@@ -78,10 +96,7 @@ impl Io {
 
     /// Writes one line that is no data to standard error.
     pub(crate) fn note(&mut self, text: &str) -> Result<(), CliError> {
-        self.err
-            .write_all(format!("{text}\n").as_bytes())
-            .and_then(|()| self.err.flush())
-            .map_err(CliError::from_write)
+        self.err.write_all(format!("{text}\n").as_bytes()).and_then(|()| self.err.flush()).map_err(CliError::from_write)
     }
 
     /// All of standard input.
@@ -93,6 +108,10 @@ impl Io {
 
     pub(crate) fn home(&self) -> Option<&std::path::Path> {
         self.home.as_deref()
+    }
+
+    pub(crate) fn kubeconfig(&self) -> Option<&OsStr> {
+        self.kubeconfig.as_deref()
     }
 
     pub(crate) fn random(&mut self) -> u32 {

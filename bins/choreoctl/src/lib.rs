@@ -9,14 +9,19 @@
 mod args;
 mod cluster;
 mod commands;
+mod demo;
 mod error;
+pub mod install;
 mod io;
 mod manifest;
 mod output;
+pub mod stage;
 
 use std::process::ExitCode;
 
 pub use args::{Cli, Command, GlobalArgs};
+pub use demo::DemoError;
+pub use demo::request;
 pub use error::CliError;
 pub use io::Io;
 

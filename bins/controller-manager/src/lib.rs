@@ -87,7 +87,7 @@ impl Args {
             clone_image: self.clone_image.clone(),
             build_image: self.build_image.clone(),
             registry: self.registry.clone(),
-            registry_insecure: self.registry_insecure,
+            registry_insecure: self.registry_insecure.then_some(true),
             ..ArgoSettings::default()
         };
         default_platform(builds).settings(settings)

@@ -7,9 +7,9 @@ mod observe;
 mod prerequisites;
 mod run;
 
-use openchoreo_core::extension::{BuildContext, BuildEngine, BuildObservation, RenderError};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use openchoreo_core::extension::{BuildContext, BuildEngine, BuildObservation, RenderError};
 use openchoreo_core::kind::Kind;
 use openchoreo_core::plan::Rendered;
 use openchoreo_types::foreign::argo::Workflow;

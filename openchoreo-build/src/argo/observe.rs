@@ -1,8 +1,8 @@
 //! Reading a Workflow back. Total: any JSON gives an observation, and equal JSON gives an equal one, however often a
 //! step was retried.
 
-use openchoreo_core::extension::{BuildObservation, BuildPhase, BuildStep};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use openchoreo_core::extension::{BuildObservation, BuildPhase, BuildStep};
 use serde_json::Value;
 
 /// The templates that stand for the steps people know, with their steps.
@@ -50,12 +50,15 @@ fn phase(phase: Option<&Value>) -> BuildPhase {
 /// started last. The id decides between equals.
 fn latest<'v>(run: &'v Value, template: &str) -> Option<&'v Value> {
     let nodes = run.pointer("/status/nodes")?.as_object()?;
-    let of_template = nodes.iter().filter(|(_, node)| node.get("templateName").and_then(Value::as_str) == Some(template));
+    let of_template =
+        nodes.iter().filter(|(_, node)| node.get("templateName").and_then(Value::as_str) == Some(template));
     let rank = |node: &Value| {
         let sums_up = node.get("type").and_then(Value::as_str) == Some("Retry");
         (sums_up, started_at(node))
     };
-    of_template.max_by(|(left_id, left), (right_id, right)| (rank(left), left_id).cmp(&(rank(right), right_id))).map(|(_, node)| node)
+    of_template
+        .max_by(|(left_id, left), (right_id, right)| (rank(left), left_id).cmp(&(rank(right), right_id)))
+        .map(|(_, node)| node)
 }
 
 fn started_at(node: &Value) -> Option<Time> {

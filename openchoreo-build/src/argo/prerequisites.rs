@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use openchoreo_core::extension::BuildContext;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 use kube::core::ObjectMeta;
+use openchoreo_core::extension::BuildContext;
 use openchoreo_core::labels::plane;
 use openchoreo_core::plan::Rendered;
 
@@ -54,7 +54,9 @@ fn meta(cx: &BuildContext<'_>, name: &str, namespace: Option<&str>) -> ObjectMet
     ObjectMeta {
         name: Some(name.to_owned()),
         namespace: namespace.map(str::to_owned),
-        labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter().collect::<BTreeMap<_, _>>()),
+        labels: Some(
+            labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter().collect::<BTreeMap<_, _>>(),
+        ),
         ..ObjectMeta::default()
     }
 }

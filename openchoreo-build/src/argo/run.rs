@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use openchoreo_core::extension::{BuildContext, RenderError};
 use kube::core::ObjectMeta;
+use openchoreo_core::extension::{BuildContext, RenderError};
 use openchoreo_core::labels::plane;
 use openchoreo_core::plan::Rendered;
 use openchoreo_core::planners::DEFAULT_TRACK;

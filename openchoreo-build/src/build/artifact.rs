@@ -2,9 +2,9 @@
 //!
 //! Pure. The artifact is made once and belongs to people from then on, so nothing here is ever applied over an edit.
 
-use openchoreo_core::hierarchy::{ComponentScope, child_labels, name_of};
 use kube::Resource;
 use kube::core::ObjectMeta;
+use openchoreo_core::hierarchy::{ComponentScope, child_labels, name_of};
 use openchoreo_core::labels::{self, annotations};
 use openchoreo_types::common::{Application, EndpointType, Task, TaskSchedule};
 use openchoreo_types::v1alpha1::{
@@ -114,7 +114,8 @@ fn web_endpoint(build: &Build) -> DescribedEndpoint {
 /// What is to be said of an artifact that exists.
 pub(super) fn describe(component: Option<&Component>, build: &Build, artifact: &DeployableArtifact) -> String {
     let name = name_of(artifact);
-    let templates = artifact.spec.configuration.as_ref().map(|configuration| configuration.endpoint_templates.as_slice());
+    let templates =
+        artifact.spec.configuration.as_ref().map(|configuration| configuration.endpoint_templates.as_slice());
     let names: Vec<_> =
         templates.unwrap_or_default().iter().filter_map(|template| template.metadata.name.as_deref()).collect();
     if !names.is_empty() {
@@ -123,7 +124,8 @@ pub(super) fn describe(component: Option<&Component>, build: &Build, artifact: &
     let serves = component.is_some_and(|component| component.spec.component_type() == ComponentType::Service);
     if serves {
         let path = build.spec.repository.app_path.trim_matches('/');
-        let file = if path.is_empty() || path == "." { "workload.yaml".to_owned() } else { format!("{path}/workload.yaml") };
+        let file =
+            if path.is_empty() || path == "." { "workload.yaml".to_owned() } else { format!("{path}/workload.yaml") };
         return format!(
             "DeployableArtifact `{name}` has no endpoint, so nothing reaches the service: describe its endpoints in `{file}` of the repository and build again, or add them to `spec.configuration.endpointTemplates` of the artifact"
         );

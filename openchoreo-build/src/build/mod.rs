@@ -16,34 +16,34 @@ mod reasons;
 
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use openchoreo_core::conditions::Finding;
 use openchoreo_core::extension::{
     BuildContext, BuildEngine, BuildObservation, BuildPhase, BuildStep, RenderError, chain,
 };
 use openchoreo_core::hierarchy::{ComponentScope, name_of};
-use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use openchoreo_core::kind::PlaneKey;
 use openchoreo_core::labels::{Owner, annotations, finalizers, plane};
 use openchoreo_core::naming::NamespaceName;
 use openchoreo_core::plan::remote::{settle, usable};
 use openchoreo_core::plan::{Finalizer, Plan, Rendered, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
+use openchoreo_core::world::Stored;
 use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{
     Build, BuildPlane, BuildStatus, BuiltImage, Component, DataPlane, DeployableArtifact, DeploymentTrack,
     Organization, Project,
 };
-use openchoreo_core::world::Stored;
 use serde_json::Value;
 
 use crate::descriptor::{Descriptor, Exposure};
 use reasons::{ARTIFACT_CREATED, COMPLETED, OF_THE_RUN, restored};
 
+pub(crate) use reasons::rows as reason_rows;
 pub use reasons::{
     ArtifactReason, BuildReason, BuildStepReason, CloneReason, CompletedReason, PushReason, UpToDateReason,
 };
-pub(crate) use reasons::rows as reason_rows;
 
 /// Annotation of a run: the generation of the Build that it was started from.
 const STARTED_FROM: &str = "openchoreo.dev/build-generation";
@@ -74,8 +74,7 @@ impl Planner for BuildPlanner {
     }
 
     fn plan(&self, cx: &PlanContext<'_>, build: &Build) -> Plan {
-        let owner =
-            Owner::object(Build::KIND, build.metadata.namespace.as_deref().unwrap_or_default(), name_of(build));
+        let owner = Owner::object(Build::KIND, build.metadata.namespace.as_deref().unwrap_or_default(), name_of(build));
         let mut pass =
             Pass { cx, build, owner, plan: Plan::new(), draft: StatusDraft::of(build), built_generation: None };
         if build.metadata.deletion_timestamp.is_some() {
@@ -130,11 +129,7 @@ impl<'w> Pass<'_, 'w> {
             "False" => false,
             _ => return None,
         };
-        Some(End {
-            succeeded,
-            message: completed.message.clone(),
-            built_generation: completed.observed_generation,
-        })
+        Some(End { succeeded, message: completed.message.clone(), built_generation: completed.observed_generation })
     }
 
     /// Says again what these conditions said.
@@ -292,7 +287,8 @@ impl<'w> Pass<'_, 'w> {
         self.steps(place, observation);
         match observation.phase {
             BuildPhase::Unknown => {
-                self.draft.find(BuildReason::RunNotUnderstood, "the build engine reports a state that is not known here");
+                self.draft
+                    .find(BuildReason::RunNotUnderstood, "the build engine reports a state that is not known here");
                 self.draft.find(CompletedReason::BuildProgressing, "in an unknown state");
             }
             BuildPhase::Queued => {
@@ -323,12 +319,15 @@ impl<'w> Pass<'_, 'w> {
         let namespace = self.build.metadata.namespace.as_deref().unwrap_or_default();
         match self.cx.get::<DeployableArtifact>(namespace, name) {
             Some(artifact) if !is_artifact_of(&artifact, self.build) => {
-                let message = format!("DeployableArtifact `{name}` exists and is not of this Build; create a Build of another name");
+                let message = format!(
+                    "DeployableArtifact `{name}` exists and is not of this Build; create a Build of another name"
+                );
                 self.draft.find(ArtifactReason::ArtifactNameTaken, &message);
                 self.fail(message);
             }
             Some(artifact) if artifact.metadata.deletion_timestamp.is_none() => {
-                let simulated = if observation.simulated { "; the run was simulated, so no such image exists" } else { "" };
+                let simulated =
+                    if observation.simulated { "; the run was simulated, so no such image exists" } else { "" };
                 let built = format!("image `{image}`{simulated}");
                 let described = artifact::describe(Some(&place.scope.component), self.build, &artifact);
                 self.draft.find(BuildReason::ImageAvailable, format!("{built}; {described}"));
@@ -380,7 +379,8 @@ impl<'w> Pass<'_, 'w> {
 
     /// Where the logs of a run are.
     fn where_to_look(&self, place: &Place<'_>) -> String {
-        let namespace = build_namespace(self.cx, &place.scope).map_or_else(|_| String::new(), NamespaceName::into_string);
+        let namespace =
+            build_namespace(self.cx, &place.scope).map_or_else(|_| String::new(), NamespaceName::into_string);
         format!(
             "its logs: `kubectl --context <{}> logs --namespace {namespace} --selector {}={},{}={} --all-containers`",
             place.plane,
@@ -447,7 +447,8 @@ impl<'w> Pass<'_, 'w> {
     fn finish(mut self) -> Plan {
         let built = self.built_generation;
         if built.is_some() && built != self.build.metadata.generation {
-            let message = "the spec was changed after the build had started; a Build is immutable from then on, create a new one";
+            let message =
+                "the spec was changed after the build had started; a Build is immutable from then on, create a new one";
             self.draft.find(UpToDateReason::SpecChangedAfterStart, message);
         }
         let mut status = self.draft.finish(self.cx.now());

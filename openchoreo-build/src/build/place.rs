@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use kube::ResourceExt;
 use openchoreo_core::conditions::{CommonReason, Finding};
 use openchoreo_core::hierarchy::{ComponentScope, home_of, label_of, name_of, scope_by_name, track_name, tracks_of};
 use openchoreo_core::kind::PlaneKey;
-use kube::ResourceExt;
 use openchoreo_core::labels::{self, Owner, plane};
 use openchoreo_core::naming::LabelValue;
 use openchoreo_core::planner::PlanContext;
 use openchoreo_core::planners::DEFAULT_TRACK;
 use openchoreo_core::platform::INDEX_PLANE;
+use openchoreo_core::world::Select;
 use openchoreo_types::common::{PlaneKind, PlaneRef};
 use openchoreo_types::v1alpha1::{Build, BuildPlane, DataPlane};
-use openchoreo_core::world::Select;
 
 use super::reasons::BuildReason;
 
@@ -29,7 +29,8 @@ pub(super) fn scope_of(cx: &PlanContext<'_>, build: &Build) -> Result<ComponentS
         if let Some(claimed) = label_of(build, label)
             && claimed != written
         {
-            let message = format!("label `{label}` says `{claimed}` and `{path}` says `{written}`; correct one of them");
+            let message =
+                format!("label `{label}` says `{claimed}` and `{path}` says `{written}`; correct one of them");
             return Err(Finding::new(CommonReason::LabelContradiction, message));
         }
     }

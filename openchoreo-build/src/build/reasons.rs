@@ -3,8 +3,8 @@
 //! A finished build is recognized by its own status alone: its run may be long gone. So what the conditions said then is
 //! restored from what they say now.
 
-use openchoreo_core::conditions::{Finding, ReasonInfo};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use openchoreo_core::conditions::{Finding, ReasonInfo};
 
 openchoreo_core::reasons! {
     /// Why a Build is or is not ready.

@@ -53,7 +53,16 @@ impl BuildEngine for Careless {
 #[test]
 fn the_contract_names_everything_that_a_careless_engine_breaks() {
     let violations = engine_contract(&Careless(ArgoWorkflows::default())).join("\n");
-    for part in ["`kinds` does not have it", "lack Namespace", "not in namespace", "runs of one name", "in one namespace", "one image", "not as Queued", "read back as Succeeded"] {
+    for part in [
+        "`kinds` does not have it",
+        "lack Namespace",
+        "not in namespace",
+        "runs of one name",
+        "in one namespace",
+        "one image",
+        "not as Queued",
+        "read back as Succeeded",
+    ] {
         assert!(violations.contains(part), "`{part}` is missing in:\n{violations}");
     }
 }

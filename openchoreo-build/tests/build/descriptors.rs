@@ -24,10 +24,13 @@ schedule: { cron: '0 3 * * *', timezone: Europe/Berlin }
         .iter()
         .map(|e| (e.name.as_str(), e.port, e.type_, e.base_path.as_str(), e.exposure))
         .collect();
-    assert_eq!(seen, [
-        ("api", 9090, EndpointType::Rest, "/cart", Some(Exposure::Organization)),
-        ("events", 9091, EndpointType::Grpc, "/", None),
-    ]);
+    assert_eq!(
+        seen,
+        [
+            ("api", 9090, EndpointType::Rest, "/cart", Some(Exposure::Organization)),
+            ("events", 9091, EndpointType::Grpc, "/", None),
+        ]
+    );
     assert_eq!(descriptor.schedule.unwrap().cron, "0 3 * * *");
 }
 

@@ -82,7 +82,9 @@ impl<'p> Laptop<'p> {
         if !namespace.is_empty() {
             metadata["namespace"] = namespace.into();
         }
-        self.apply(json!({ "apiVersion": "openchoreo.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec }));
+        self.apply(
+            json!({ "apiVersion": "openchoreo.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec }),
+        );
     }
 
     pub(crate) fn apply(&mut self, document: Value) {
@@ -110,7 +112,9 @@ impl<'p> Laptop<'p> {
     pub(crate) fn condition(&self, name: &str, type_: &str) -> String {
         let build = self.build_object(name);
         let condition = conditions(&build).into_iter().find(|condition| condition["type"] == type_);
-        condition.map_or_else(String::new, |c| format!("{}/{}", c["status"].as_str().unwrap(), c["reason"].as_str().unwrap()))
+        condition.map_or_else(String::new, |c| {
+            format!("{}/{}", c["status"].as_str().unwrap(), c["reason"].as_str().unwrap())
+        })
     }
 
     pub(crate) fn message(&self, name: &str, type_: &str) -> String {

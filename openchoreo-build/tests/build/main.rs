@@ -1,6 +1,6 @@
 //! Build engines and the planners of builds, checked by what they give.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
 mod contract;
 mod descriptors;

@@ -29,7 +29,8 @@ fn each_step_is_read_with_its_phase_and_what_it_gives() {
 #[test]
 fn of_retried_steps_the_one_that_sums_up_counts_and_otherwise_the_latest() {
     let node = |phase: &str, type_: &str, started: &str| json!({ "templateName": "clone-step", "phase": phase, "type": type_, "startedAt": started });
-    let clone_of = |nodes: Value| observe(&run(&json!({ "phase": "Running", "nodes": nodes }))).steps[&BuildStep::Clone].0;
+    let clone_of =
+        |nodes: Value| observe(&run(&json!({ "phase": "Running", "nodes": nodes }))).steps[&BuildStep::Clone].0;
     let latest = json!({
         "b": node("Failed", "Pod", "2026-01-01T00:00:01Z"),
         "a": node("Running", "Pod", "2026-01-01T00:00:01.5Z"),
@@ -66,11 +67,32 @@ fn a_simulated_run_is_known_by_its_annotation() {
 /// JSON of any shape, in which the names that are looked for are frequent.
 fn any_json() -> impl Strategy<Value = Value> {
     let words = prop::sample::select(vec![
-        "Running", "Succeeded", "Failed", "clone-step", "push-step", "image", "workload", "Retry", "2026-01-01T00:00:00Z", "",
+        "Running",
+        "Succeeded",
+        "Failed",
+        "clone-step",
+        "push-step",
+        "image",
+        "workload",
+        "Retry",
+        "2026-01-01T00:00:00Z",
+        "",
     ]);
     let names = prop::sample::select(vec![
-        "status", "nodes", "phase", "templateName", "outputs", "parameters", "name", "value", "metadata", "annotations",
-        "openchoreo.dev/simulated", "startedAt", "type", "message",
+        "status",
+        "nodes",
+        "phase",
+        "templateName",
+        "outputs",
+        "parameters",
+        "name",
+        "value",
+        "metadata",
+        "annotations",
+        "openchoreo.dev/simulated",
+        "startedAt",
+        "type",
+        "message",
     ]);
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -83,8 +105,10 @@ fn any_json() -> impl Strategy<Value = Value> {
         let names = names.clone();
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((names, inner), 0..6)
-                .prop_map(|members| members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Value>()),
+            prop::collection::vec((names, inner), 0..6).prop_map(|members| members
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect::<Value>()),
         ]
     })
 }

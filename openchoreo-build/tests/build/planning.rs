@@ -22,29 +22,38 @@ fn a_build_goes_through_its_steps_to_an_image_and_an_artifact() {
         ["Ready", "StepCloneSucceeded", "StepBuildSucceeded", "StepPushSucceeded", "Completed"]
             .map(|type_| laptop.condition("one", type_))
     };
-    assert_eq!(shown(&laptop), [
-        "Unknown/BuildQueued",
-        "Unknown/CloneQueued",
-        "Unknown/BuildStepQueued",
-        "Unknown/PushQueued",
-        "Unknown/BuildProgressing"
-    ]);
+    assert_eq!(
+        shown(&laptop),
+        [
+            "Unknown/BuildQueued",
+            "Unknown/CloneQueued",
+            "Unknown/BuildStepQueued",
+            "Unknown/PushQueued",
+            "Unknown/BuildProgressing"
+        ]
+    );
     laptop.report(&builds(), run_status("Running", ["Succeeded", "Running", ""], None));
-    assert_eq!(shown(&laptop), [
-        "Unknown/BuildInProgress",
-        "True/CloneSucceeded",
-        "Unknown/BuildStepProgressing",
-        "Unknown/PushQueued",
-        "Unknown/BuildProgressing"
-    ]);
+    assert_eq!(
+        shown(&laptop),
+        [
+            "Unknown/BuildInProgress",
+            "True/CloneSucceeded",
+            "Unknown/BuildStepProgressing",
+            "Unknown/PushQueued",
+            "Unknown/BuildProgressing"
+        ]
+    );
     laptop.report(&builds(), succeeded(None));
-    assert_eq!(shown(&laptop), [
-        "True/ImageAvailable",
-        "True/CloneSucceeded",
-        "True/BuildStepSucceeded",
-        "True/PushSucceeded",
-        "True/BuildCompleted"
-    ]);
+    assert_eq!(
+        shown(&laptop),
+        [
+            "True/ImageAvailable",
+            "True/CloneSucceeded",
+            "True/BuildStepSucceeded",
+            "True/PushSucceeded",
+            "True/BuildCompleted"
+        ]
+    );
     assert_eq!(laptop.condition("one", "DeployableArtifactCreated"), "True/ArtifactCreated");
     assert_eq!(laptop.build_object("one")["status"]["imageStatus"]["image"], IMAGE);
     let artifact = laptop.artifact("one").unwrap();
@@ -218,7 +227,8 @@ fn a_descriptor_that_cannot_be_used_ends_the_build_with_the_reason() {
 #[test]
 fn a_visibility_that_nobody_knows_stops_a_build_before_it_starts() {
     let platform = platform();
-    let mut laptop = Laptop::with_component(&platform, "WebApplication", json!({ "openchoreo.dev/visibility": "pubic" }));
+    let mut laptop =
+        Laptop::with_component(&platform, "WebApplication", json!({ "openchoreo.dev/visibility": "pubic" }));
     laptop.build_plane("acme", "builds");
     laptop.build("acme", "one");
     laptop.settle();

@@ -42,12 +42,15 @@ fn what_an_installation_chooses_is_passed_and_the_rest_is_left_to_the_template()
     laptop.settle();
     let passed = arguments(&laptop.workflows(&builds())[0]);
     let after_the_fixed: Vec<_> = passed.iter().skip(8).map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    assert_eq!(after_the_fixed, [
-        ("registry", "registry.example.com"),
-        ("registry-insecure", "true"),
-        ("clone-image", "clone:1"),
-        ("docker-context", "."),
-    ]);
+    assert_eq!(
+        after_the_fixed,
+        [
+            ("registry", "registry.example.com"),
+            ("registry-insecure", "true"),
+            ("clone-image", "clone:1"),
+            ("docker-context", "."),
+        ]
+    );
 }
 
 #[test]
@@ -70,9 +73,21 @@ fn the_commit_wins_over_the_branch_and_the_track_is_the_tag() {
 #[test]
 fn what_cannot_be_run_is_said_and_nothing_is_started() {
     let cases: [(&str, Value, &str); 9] = [
-        ("/templateRef/parameters", json!([{ "name": "image-name", "value": "globex/shop/cart" }]), "decided by the platform"),
-        ("/templateRef/parameters", json!([{ "name": "registry", "value": "evil.example.com" }]), "decided by the platform"),
-        ("/templateRef/parameters", json!([{ "name": "a", "value": "1" }, { "name": "a", "value": "2" }]), "given twice"),
+        (
+            "/templateRef/parameters",
+            json!([{ "name": "image-name", "value": "globex/shop/cart" }]),
+            "decided by the platform",
+        ),
+        (
+            "/templateRef/parameters",
+            json!([{ "name": "registry", "value": "evil.example.com" }]),
+            "decided by the platform",
+        ),
+        (
+            "/templateRef/parameters",
+            json!([{ "name": "a", "value": "1" }, { "name": "a", "value": "2" }]),
+            "given twice",
+        ),
         ("/templateRef/name", json!(""), "ClusterWorkflowTemplate"),
         ("/repository/url", json!(""), "URL of a Git repository"),
         ("/repository/url", json!("--upload-pack=touch /tmp/x"), "must not start with `-`"),

@@ -41,7 +41,9 @@ pub fn configuration_key(key: &str) -> Result<(), String> {
     if !key.is_empty() && key.len() <= 253 && key.bytes().all(allowed) && key != "." && !key.starts_with("..") {
         return Ok(());
     }
-    Err(format!("`{key}` cannot be a key; use at most 253 ASCII letters, digits, `-`, `_` and `.`, not beginning with `..`"))
+    Err(format!(
+        "`{key}` cannot be a key; use at most 253 ASCII letters, digits, `-`, `_` and `.`, not beginning with `..`"
+    ))
 }
 
 /// An absolute path in the container without empty pieces.
@@ -83,8 +85,7 @@ pub fn quantity(text: &str) -> Result<(), String> {
         let rest = rest.strip_prefix(['+', '-']).unwrap_or(rest);
         !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit())
     };
-    const SUFFIXES: [&str; 16] =
-        ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    const SUFFIXES: [&str; 16] = ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
     let known = SUFFIXES.contains(&suffix) || suffix.strip_prefix(['e', 'E']).is_some_and(exponent);
     if has_digit && one_point && known {
         return Ok(());
@@ -118,12 +119,17 @@ pub fn cron(text: &str) -> Result<(), String> {
     }
     let fields: Vec<&str> = text.split_whitespace().collect();
     if fields.len() != FIELDS.len() {
-        return Err(format!("`{text}` has {} fields; a schedule has five: minute, hour, day, month, weekday", fields.len()));
+        return Err(format!(
+            "`{text}` has {} fields; a schedule has five: minute, hour, day, month, weekday",
+            fields.len()
+        ));
     }
     for (field, (what, range, names)) in fields.iter().zip(FIELDS) {
         if !field.split(',').all(|part| cron_part(part, &range, names)) {
             let (low, high) = (range.start(), range.end());
-            return Err(format!("`{field}` of `{text}` is not a {what}; use `*` or values {low} to {high}, with `,`, `-` and `/`"));
+            return Err(format!(
+                "`{field}` of `{text}` is not a {what}; use `*` or values {low} to {high}, with `,`, `-` and `/`"
+            ));
         }
     }
     Ok(())
@@ -179,7 +185,20 @@ mod tests {
         for good in ["* * * * *", "*/5 0-6 1,15 JAN-MAR mon", "@daily", "0 0 31 12 6", "5/10 * * * ?"] {
             assert_eq!(cron(good), Ok(()), "{good}");
         }
-        for bad in ["", "@reboot", "* * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 7", "*/0 * * * *", "5-1 * * * *", "a * * * *", "TZ=UTC * * * * *"] {
+        for bad in [
+            "",
+            "@reboot",
+            "* * * *",
+            "60 * * * *",
+            "* 24 * * *",
+            "* * 0 * *",
+            "* * * 13 *",
+            "* * * * 7",
+            "*/0 * * * *",
+            "5-1 * * * *",
+            "a * * * *",
+            "TZ=UTC * * * * *",
+        ] {
             assert!(cron(bad).is_err(), "{bad}");
         }
     }

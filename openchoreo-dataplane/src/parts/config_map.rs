@@ -10,7 +10,8 @@ use super::{files, metadata};
 /// A ConfigMap for each group that has plain settings in the environment, and for each file of the artifact itself.
 pub fn config_maps(cx: &WorkloadContext<'_>, groups: &Groups<'_>, inputs: &Inputs) -> Vec<ConfigMap> {
     let of_groups = groups.values().filter_map(|group| {
-        let data: std::collections::BTreeMap<_, _> = group.plain().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let data: std::collections::BTreeMap<_, _> =
+            group.plain().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         (!data.is_empty()).then(|| ConfigMap {
             metadata: metadata(cx, group.resource.as_str()),
             data: Some(data),

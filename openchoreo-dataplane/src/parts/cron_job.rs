@@ -30,9 +30,8 @@ pub fn cron_job(
     let task = application.task.clone().unwrap_or_default();
     let schedule = task.schedule.unwrap_or_default();
     let time_zone = schedule.timezone.as_deref().unwrap_or(DEFAULT_TIME_ZONE);
-    let wrong = |field: &'static str| {
-        move |problem| RenderError::field(inputs::object(cx), application_field(field), problem)
-    };
+    let wrong =
+        |field: &'static str| move |problem| RenderError::field(inputs::object(cx), application_field(field), problem);
     check::cron(&schedule.cron).map_err(wrong("task.schedule.cron"))?;
     check::time_zone(time_zone).map_err(wrong("task.schedule.timezone"))?;
     Ok(CronJob {

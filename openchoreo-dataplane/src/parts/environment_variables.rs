@@ -104,7 +104,8 @@ fn from_setting(
     match setting {
         Setting::Plain(value) => {
             inputs.note(&["variable", name, "plain", value]);
-            let selector = ConfigMapKeySelector { name: group.resource.to_string(), key: key.to_owned(), optional: None };
+            let selector =
+                ConfigMapKeySelector { name: group.resource.to_string(), key: key.to_owned(), optional: None };
             let source = EnvVarSource { config_map_key_ref: Some(selector), ..EnvVarSource::default() };
             Ok(EnvVar { name: name.to_owned(), value: None, value_from: Some(source) })
         }
@@ -123,7 +124,9 @@ fn secret_variable(name: String, secret: &str, key: &str) -> EnvVar {
 }
 
 /// All settings of a group by the names of their variables.
-fn import<'g, 'a>(group: &'g Group<'a>) -> Result<BTreeMap<String, (&'g Group<'a>, &'a str, Setting<'a>)>, RenderError> {
+fn import<'g, 'a>(
+    group: &'g Group<'a>,
+) -> Result<BTreeMap<String, (&'g Group<'a>, &'a str, Setting<'a>)>, RenderError> {
     let mut variables: BTreeMap<String, (&'g Group<'a>, &'a str, Setting<'a>)> = BTreeMap::new();
     for (key, setting) in &group.settings {
         let name = variable_name(key);

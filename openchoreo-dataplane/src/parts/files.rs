@@ -65,7 +65,9 @@ fn single(
 ) -> Result<VolumeMount, RenderError> {
     let mount_path = path(object, &format!("{field}.mountPath"), &file.mount_path)?;
     let from = match (&file.value, &file.value_from) {
-        (Some(_), Some(_)) => return Err(RenderError::field(object, field, "gives both `value` and `valueFrom`; keep one")),
+        (Some(_), Some(_)) => {
+            return Err(RenderError::field(object, field, "gives both `value` and `valueFrom`; keep one"));
+        }
         (value, None) => return written(cx, mount_path, value.clone().unwrap_or_default(), inputs),
         (None, Some(from)) => from,
     };

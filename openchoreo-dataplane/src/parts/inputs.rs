@@ -56,7 +56,8 @@ impl Inputs {
         if self.facts.is_empty() {
             return None;
         }
-        let facts: Vec<String> = self.facts.iter().map(|fact| digest16(&fact.iter().map(String::as_str).collect::<Vec<_>>())).collect();
+        let facts: Vec<String> =
+            self.facts.iter().map(|fact| digest16(&fact.iter().map(String::as_str).collect::<Vec<_>>())).collect();
         Some(digest16(&facts.iter().map(String::as_str).collect::<Vec<_>>()))
     }
 
@@ -88,7 +89,11 @@ impl Inputs {
     }
 
     /// The volume with a Secret that is in the data plane.
-    pub(crate) fn stored_secret_volume(&mut self, cx: &WorkloadContext<'_>, secret: &str) -> Result<String, RenderError> {
+    pub(crate) fn stored_secret_volume(
+        &mut self,
+        cx: &WorkloadContext<'_>,
+        secret: &str,
+    ) -> Result<String, RenderError> {
         let source = SecretVolumeSource { secret_name: Some(secret.to_owned()), ..SecretVolumeSource::default() };
         let name = volume_name(cx, secret, "secret")?;
         Ok(self.volume(Volume { name: name.into_string(), secret: Some(source), ..Volume::default() }))
@@ -99,7 +104,12 @@ impl Inputs {
         let name = volume_name(cx, group.name, "csi-env")?;
         let volume = self.volume(csi_volume(name, &group.resource));
         let mount_path = format!("{SECRET_SYNC_PATH}/{}", group.name);
-        let mount = VolumeMount { name: volume, mount_path: mount_path.clone(), read_only: Some(true), ..VolumeMount::default() };
+        let mount = VolumeMount {
+            name: volume,
+            mount_path: mount_path.clone(),
+            read_only: Some(true),
+            ..VolumeMount::default()
+        };
         self.mounts.insert(mount_path, mount);
         Ok(())
     }
@@ -145,13 +155,21 @@ pub(crate) fn one_of<'a, R>(
     match (group, secret) {
         (Some(group), None) => Ok(Source::Group(group)),
         (None, Some(secret)) => Ok(Source::Secret(secret)),
-        (None, None) => Err(RenderError::field(object, field, "names no source; give `configurationGroupRef` or `secretRef`")),
-        (Some(_), Some(_)) => Err(RenderError::field(object, field, "names two sources; keep `configurationGroupRef` or `secretRef`")),
+        (None, None) => {
+            Err(RenderError::field(object, field, "names no source; give `configurationGroupRef` or `secretRef`"))
+        }
+        (Some(_), Some(_)) => {
+            Err(RenderError::field(object, field, "names two sources; keep `configurationGroupRef` or `secretRef`"))
+        }
     }
 }
 
 /// The single key that a value comes from.
-pub(crate) fn key_source<'a>(object: &str, field: &str, from: &'a KeySource) -> Result<Source<'a, KeyRef>, RenderError> {
+pub(crate) fn key_source<'a>(
+    object: &str,
+    field: &str,
+    from: &'a KeySource,
+) -> Result<Source<'a, KeyRef>, RenderError> {
     one_of(object, field, from.configuration_group_ref.as_ref(), from.secret_ref.as_ref())
 }
 
@@ -170,7 +188,8 @@ pub(crate) fn secret_name(object: &str, field: &str, name: &str) -> Result<(), R
 
 /// Checks a key of a Secret in the data plane.
 pub(crate) fn secret_key(object: &str, field: &str, key: &str) -> Result<(), RenderError> {
-    check::configuration_key(key).map_err(|problem| RenderError::field(object, format!("{field}.secretRef.key"), problem))
+    check::configuration_key(key)
+        .map_err(|problem| RenderError::field(object, format!("{field}.secretRef.key"), problem))
 }
 
 /// Where a field of the application section is.

@@ -1,5 +1,5 @@
 //! The pieces of a workload, one kind or concern a module; all pure functions of a
-//! [`WorkloadContext`](openchoreo_core::extension::WorkloadContext).
+//! [`WorkloadContext`].
 //!
 //! Nothing here decides which pieces a component type has: that is the renderers' part.
 
@@ -69,7 +69,9 @@ pub(crate) fn application_source(cx: &WorkloadContext<'_>) -> String {
     let overrides = cx.deployment.spec.configuration_overrides.as_ref().and_then(|o| o.application.as_ref());
     match overrides {
         None => format!("DeployableArtifact `{artifact}`"),
-        Some(_) => format!("DeployableArtifact `{artifact}` with the overrides of Deployment `{}`", name_of(cx.deployment)),
+        Some(_) => {
+            format!("DeployableArtifact `{artifact}` with the overrides of Deployment `{}`", name_of(cx.deployment))
+        }
     }
 }
 

@@ -9,11 +9,7 @@ use super::labels::cell_labels;
 /// The namespace of a cell.
 pub fn namespace(cell: &CellId<'_>, name: &NamespaceName) -> Namespace {
     Namespace {
-        metadata: ObjectMeta {
-            name: Some(name.to_string()),
-            labels: Some(cell_labels(cell)),
-            ..ObjectMeta::default()
-        },
+        metadata: ObjectMeta { name: Some(name.to_string()), labels: Some(cell_labels(cell)), ..ObjectMeta::default() },
         ..Namespace::default()
     }
 }

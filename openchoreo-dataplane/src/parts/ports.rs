@@ -59,7 +59,8 @@ pub fn workload_ports(object: &str, templates: &[EndpointTemplate]) -> Result<Ve
             }),
             Some(known) if known.app_protocol == app_protocol => {}
             Some(_) => {
-                let problem = format!("port {} is gRPC for one endpoint and not for another; use two ports", component.port);
+                let problem =
+                    format!("port {} is gRPC for one endpoint and not for another; use two ports", component.port);
                 return Err(RenderError::field(object, field("type"), problem));
             }
         }

@@ -79,7 +79,11 @@ fn metrics(
         let Some(threshold) = threshold else { continue };
         let field = application_field(&format!("scaling.hpa.{resource}Threshold"));
         if threshold < 1 {
-            return Err(RenderError::field(inputs::object(cx), field, format!("is {threshold}; give a percentage above 0")));
+            return Err(RenderError::field(
+                inputs::object(cx),
+                field,
+                format!("is {threshold}; give a percentage above 0"),
+            ));
         }
         if limit.is_none() {
             let problem = format!("is measured against `resourceLimits.{resource}`, which is not given; give it");

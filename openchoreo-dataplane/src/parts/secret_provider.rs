@@ -25,7 +25,8 @@ fn class(cx: &WorkloadContext<'_>, settings: &WorkloadSettings, group: &Group<'_
     let mut data = Vec::new();
     for (key, vault_key) in group.secret() {
         // Writing to a String cannot fail.
-        let _ = writeln!(objects, "- objectName: {}\n  secretPath: {}\n  secretKey: value", scalar(key), scalar(vault_key));
+        let _ =
+            writeln!(objects, "- objectName: {}\n  secretPath: {}\n  secretKey: value", scalar(key), scalar(vault_key));
         data.push(SecretObjectData { object_name: Some(key.to_owned()), key: Some(key.to_owned()) });
     }
     let parameters = BTreeMap::from([

@@ -93,7 +93,8 @@ pub fn resolve<'a>(
     let mut settings = BTreeMap::new();
     for (index, parameter) in group.spec.configurations.iter().enumerate() {
         let field = |rest: &str| format!("spec.configurations[{index}].{rest}");
-        check::configuration_key(&parameter.key).map_err(|problem| RenderError::field(object(name), field("key"), problem))?;
+        check::configuration_key(&parameter.key)
+            .map_err(|problem| RenderError::field(object(name), field("key"), problem))?;
         let Some(value) = value_for(group, parameter, environment) else { continue };
         let setting = match (value.value.as_deref(), value.vault_key.as_deref()) {
             (Some(plain), None) => Setting::Plain(plain),
@@ -119,11 +120,14 @@ fn value_for<'a>(
 ) -> Option<&'a ConfigurationValue> {
     let by_name = parameter.values.iter().find(|value| value.environment.as_deref() == Some(environment));
     let has_environment = |set: &str| {
-        group.spec.environment_groups.iter().any(|known| {
-            known.name == set && known.environments.iter().any(|member| member == environment)
-        })
+        group
+            .spec
+            .environment_groups
+            .iter()
+            .any(|known| known.name == set && known.environments.iter().any(|member| member == environment))
     };
-    let by_set = || parameter.values.iter().find(|value| value.environment_group_ref.as_deref().is_some_and(has_environment));
+    let by_set =
+        || parameter.values.iter().find(|value| value.environment_group_ref.as_deref().is_some_and(has_environment));
     by_name.or_else(by_set)
 }
 

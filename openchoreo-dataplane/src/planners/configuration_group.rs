@@ -67,9 +67,14 @@ fn check_name(cx: &PlanContext<'_>, group: &ConfigurationGroup, draft: &mut Draf
     let Some(label) = label_of(group, labels::NAME) else { return };
     let namespace = group.metadata.namespace.as_deref().unwrap_or_default();
     let age = |of: &ConfigurationGroup| (of.metadata.creation_timestamp.clone(), of.metadata.name.clone());
-    let twins = cx.list::<ConfigurationGroup>(Select::of::<ConfigurationGroup>().namespace(namespace).label(labels::NAME, label));
+    let twins = cx
+        .list::<ConfigurationGroup>(Select::of::<ConfigurationGroup>().namespace(namespace).label(labels::NAME, label));
     if let Some(elder) = twins.iter().find(|twin| age(twin) < age(group)) {
-        let message = format!("`{label}` already means ConfigurationGroup `{}`; choose another `{}`", name_of(&**elder), labels::NAME);
+        let message = format!(
+            "`{label}` already means ConfigurationGroup `{}`; choose another `{}`",
+            name_of(&**elder),
+            labels::NAME
+        );
         draft.find(ConfigurationGroupReason::DuplicateName, message);
     }
 }
@@ -131,14 +136,18 @@ fn check_environments(cx: &PlanContext<'_>, organization: &str, group: &Configur
                 named.entry(environment).or_insert_with(|| format!("spec.configurations[{index}].values"));
             }
             if let Some(set) = value.environment_group_ref.as_deref().filter(|set| !sets.contains(set)) {
-                let message = format!("`spec.configurations[{index}].values` names `{set}`, which `spec.environmentGroups` does not define");
+                let message = format!(
+                    "`spec.configurations[{index}].values` names `{set}`, which `spec.environmentGroups` does not define"
+                );
                 draft.find(ConfigurationGroupReason::UnknownEnvironmentGroup, message);
             }
         }
     }
     for (environment, field) in named {
         if cx.get::<Environment>(organization, environment).is_none() {
-            let message = format!("`{field}` names Environment `{environment}`, which does not exist in namespace `{organization}`");
+            let message = format!(
+                "`{field}` names Environment `{environment}`, which does not exist in namespace `{organization}`"
+            );
             draft.find(ConfigurationGroupReason::UnknownEnvironment, message);
         }
     }

@@ -48,7 +48,9 @@ impl Planner for DeployableArtifactPlanner {
             Err(error) => draft.add(error.into()),
             Ok(scope) => {
                 match image(cx, &scope, artifact) {
-                    Ok(image) => draft.find(DeployableArtifactReason::DeployableArtifactAvailable, format!("image {image}")),
+                    Ok(image) => {
+                        draft.find(DeployableArtifactReason::DeployableArtifactAvailable, format!("image {image}"))
+                    }
                     Err(error) => draft.find(reason(&error), error.to_string()),
                 }
                 let application = artifact.spec.configuration.as_ref().and_then(|c| c.application.as_ref());

@@ -81,11 +81,16 @@ impl Planner for DeploymentTrackPlanner {
             Err(error) => draft.add(error.into()),
             Ok(scope) => match elder_twin(cx, &scope, track) {
                 Some(elder) => {
-                    let message = format!("DeploymentTrack `{elder}` of the component has the name `{}` too; choose another `{}`", track_name(track), labels::NAME);
+                    let message = format!(
+                        "DeploymentTrack `{elder}` of the component has the name `{}` too; choose another `{}`",
+                        track_name(track),
+                        labels::NAME
+                    );
                     draft.find(DeploymentTrackReason::DuplicateTrack, message);
                 }
                 None => {
-                    let message = format!("track `{}` of component `{}`", track_name(track), name_of(&*scope.component));
+                    let message =
+                        format!("track `{}` of component `{}`", track_name(track), name_of(&*scope.component));
                     draft.find(DeploymentTrackReason::DeploymentTrackAvailable, message);
                     if track.spec.auto_deploy {
                         let outcome = auto_deploy(cx, &mut plan, &scope, track);
@@ -111,7 +116,10 @@ fn auto_deploy(
     let artifacts = artifacts_of(cx, scope, track);
     if artifacts.is_empty() {
         plan.prune(cx, &PlaneKey::Control, &owner);
-        return Ok(Finding::new(DeploymentTrackReason::NothingToDeploy, "the track has no artifact; a finished Build makes one"));
+        return Ok(Finding::new(
+            DeploymentTrackReason::NothingToDeploy,
+            "the track has no artifact; a finished Build makes one",
+        ));
     }
     let Some(newest) = artifacts.iter().rfind(|artifact| is_ready(&***artifact)) else {
         let message = "no artifact of the track is ready; see their conditions";
@@ -123,7 +131,9 @@ fn auto_deploy(
         .map_err(|error| Finding::new(DeploymentTrackReason::DeploymentNotNameable, chain(&error)))?;
     if let Some(written) = written_by_person(cx, scope, track, &environment, name.as_str(), &owner) {
         plan.prune(cx, &PlaneKey::Control, &owner);
-        let message = format!("Deployment `{written}` was not made by this track and is not overwritten; delete it to let the track deploy");
+        let message = format!(
+            "Deployment `{written}` was not made by this track and is not overwritten; delete it to let the track deploy"
+        );
         return Err(Finding::new(DeploymentTrackReason::DeployedByPerson, message));
     }
     let own = [(labels::DEPLOYMENT_TRACK, track_name(track)), (labels::ENVIRONMENT, environment.as_str())];
@@ -135,10 +145,7 @@ fn auto_deploy(
             owner_references: track.controller_owner_ref(&()).map(|reference| vec![reference]),
             ..ObjectMeta::default()
         },
-        spec: DeploymentSpec {
-            deployment_artifact_ref: name_of(&**newest).to_owned(),
-            ..DeploymentSpec::default()
-        },
+        spec: DeploymentSpec { deployment_artifact_ref: name_of(&**newest).to_owned(), ..DeploymentSpec::default() },
         status: None,
     };
     plan.want(&PlaneKey::Control, &owner, &deployment);
@@ -165,7 +172,9 @@ fn environment_to_deploy_to(cx: &PlanContext<'_>, scope: &ComponentScope) -> Res
         .get::<Environment>(&scope.organization, environment)
         .is_some_and(|environment| environment.metadata.deletion_timestamp.is_none());
     if !exists {
-        let message = format!("Environment `{environment}`, the first of DeploymentPipeline `{named}`, does not exist or is being deleted");
+        let message = format!(
+            "Environment `{environment}`, the first of DeploymentPipeline `{named}`, does not exist or is being deleted"
+        );
         return Err(Finding::new(DeploymentTrackReason::FirstEnvironmentNotFound, message));
     }
     Ok(environment.to_owned())
@@ -176,7 +185,8 @@ fn artifacts_of(cx: &PlanContext<'_>, scope: &ComponentScope, track: &Deployment
     let select = children(scope).label(labels::DEPLOYMENT_TRACK, track_name(track));
     let mut artifacts = cx.list::<DeployableArtifact>(select);
     artifacts.retain(|artifact| artifact.metadata.deletion_timestamp.is_none());
-    artifacts.sort_by_cached_key(|artifact| (artifact.metadata.creation_timestamp.clone(), artifact.metadata.name.clone()));
+    artifacts
+        .sort_by_cached_key(|artifact| (artifact.metadata.creation_timestamp.clone(), artifact.metadata.name.clone()));
     artifacts
 }
 
@@ -193,9 +203,8 @@ fn written_by_person(
     name: &str,
     owner: &Owner,
 ) -> Option<String> {
-    let select = children(scope)
-        .label(labels::DEPLOYMENT_TRACK, track_name(track))
-        .label(labels::ENVIRONMENT, environment);
+    let select =
+        children(scope).label(labels::DEPLOYMENT_TRACK, track_name(track)).label(labels::ENVIRONMENT, environment);
     let same_place = cx.list::<Deployment>(select);
     let same_name = cx.get::<Deployment>(scope.namespace(), name);
     let ours = owner.label_value();
@@ -221,7 +230,8 @@ fn delete_children(cx: &PlanContext<'_>, plan: &mut Plan, track: &DeploymentTrac
         K: PlatformKind,
         K::Scope: 'static,
     {
-        let (Some(component), Some(namespace)) = (label_of(track, labels::COMPONENT), track.metadata.namespace.as_deref())
+        let (Some(component), Some(namespace)) =
+            (label_of(track, labels::COMPONENT), track.metadata.namespace.as_deref())
         else {
             return 0;
         };
@@ -233,13 +243,18 @@ fn delete_children(cx: &PlanContext<'_>, plan: &mut Plan, track: &DeploymentTrac
         left.len()
     }
     let namespace = track.metadata.namespace.as_deref().unwrap_or_default();
-    let same_name = cx.list::<DeploymentTrack>(children_of(namespace, label_of(track, labels::COMPONENT).unwrap_or_default()));
+    let same_name =
+        cx.list::<DeploymentTrack>(children_of(namespace, label_of(track, labels::COMPONENT).unwrap_or_default()));
     let survivor = |other: &Arc<DeploymentTrack>| {
-        other.metadata.deletion_timestamp.is_none() && track_name(other) == track_name(track) && name_of(&**other) != name_of(track)
+        other.metadata.deletion_timestamp.is_none()
+            && track_name(other) == track_name(track)
+            && name_of(&**other) != name_of(track)
     };
     if same_name.iter().any(survivor) {
         // Another track of this name stays, and what names the track by its label is as much that one's.
         return 0;
     }
-    sweep::<Deployment>(cx, plan, track) + sweep::<Build>(cx, plan, track) + sweep::<DeployableArtifact>(cx, plan, track)
+    sweep::<Deployment>(cx, plan, track)
+        + sweep::<Build>(cx, plan, track)
+        + sweep::<DeployableArtifact>(cx, plan, track)
 }

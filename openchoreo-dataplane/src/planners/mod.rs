@@ -27,11 +27,6 @@ pub fn all() -> Vec<Arc<dyn AnyPlanner>> {
 
 /// The condition reasons of this crate, for the documents.
 pub fn reasons() -> Vec<ReasonInfo> {
-    [
-        ConfigurationGroupReason::ALL,
-        DeploymentTrackReason::ALL,
-        DeployableArtifactReason::ALL,
-        DeploymentReason::ALL,
-    ]
-    .concat()
+    [ConfigurationGroupReason::ALL, DeploymentTrackReason::ALL, DeployableArtifactReason::ALL, DeploymentReason::ALL]
+        .concat()
 }

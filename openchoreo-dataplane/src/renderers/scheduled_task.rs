@@ -46,7 +46,8 @@ impl ComponentRenderer for ScheduledTaskRenderer {
                 by: "scheduled tasks, of which one runs at a time".to_owned(),
             });
         }
-        let name = cx.naming.cron_job(&cx.id, track_name(cx.track)).map_err(RenderError::naming("the scheduled task"))?;
+        let name =
+            cx.naming.cron_job(&cx.id, track_name(cx.track)).map_err(RenderError::naming("the scheduled task"))?;
         let template = pod_template(cx, &common.application, &common.inputs, &[], RestartPolicy::Never)?;
         let mut objects = common.objects;
         objects.push(Rendered::new(&cron_job::cron_job(cx, &name, &common.application, template)?));

@@ -116,9 +116,9 @@ fn empty(state: &mut State, definition: &ObjectRef) {
     for object in objects {
         delete::begin(state, &object, Some(Propagation::Background));
     }
-    let waits = state.get(definition).is_some_and(|live| {
-        value::strings(live, &["metadata", "finalizers"]).any(|finalizer| finalizer == CLEANUP)
-    });
+    let waits = state
+        .get(definition)
+        .is_some_and(|live| value::strings(live, &["metadata", "finalizers"]).any(|finalizer| finalizer == CLEANUP));
     if waits && state.store.is_empty(&resource) {
         delete::release(state, definition, CLEANUP);
     }

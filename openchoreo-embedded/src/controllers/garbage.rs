@@ -97,9 +97,9 @@ fn collect(state: &mut State, target: &ObjectRef) {
     if has(Owner::Solid) || has(Owner::Unresolvable) {
         if has(Owner::Absent) || has(Owner::Waiting) {
             let kept = |uid: &str| {
-                owners.iter().any(|(owner, owner_uid)| {
-                    *owner_uid == uid && matches!(owner, Owner::Solid | Owner::Unresolvable)
-                })
+                owners
+                    .iter()
+                    .any(|(owner, owner_uid)| *owner_uid == uid && matches!(owner, Owner::Solid | Owner::Unresolvable))
             };
             drop_owners(state, target, kept);
         }

@@ -68,8 +68,7 @@ fn furnish(state: &mut State, namespace: &str) {
 /// Writes the certificate authority into what each namespace has.
 pub(super) fn publish_authority(state: &mut State) {
     let known = state.store.list("configmaps", None, None).filter(|(key, _)| key.name == "kube-root-ca.crt");
-    let outdated: Vec<(ObjectKey, Value)> =
-        known.map(|(key, object)| (key.clone(), Value::clone(object))).collect();
+    let outdated: Vec<(ObjectKey, Value)> = known.map(|(key, object)| (key.clone(), Value::clone(object))).collect();
     for (key, mut object) in outdated {
         value::set(&mut object, &["data", "ca.crt"], state.authority.as_str());
         state.put(&ObjectRef { resource: "configmaps".into(), key }, object);

@@ -59,8 +59,7 @@ pub(super) fn react(state: &mut State, change: &Change) {
 /// Writes the certificate authority into the secrets that are filled in already.
 pub(super) fn publish_authority(state: &mut State) {
     let known = state.store.list("secrets", None, None).filter(|(_, secret)| token(secret).is_some());
-    let outdated: Vec<(ObjectKey, Value)> =
-        known.map(|(key, secret)| (key.clone(), Value::clone(secret))).collect();
+    let outdated: Vec<(ObjectKey, Value)> = known.map(|(key, secret)| (key.clone(), Value::clone(secret))).collect();
     for (key, mut secret) in outdated {
         value::set(&mut secret, &["data", "ca.crt"], STANDARD.encode(&state.authority));
         state.put(&ObjectRef { resource: "secrets".into(), key }, secret);
@@ -89,11 +88,9 @@ fn fill(state: &mut State, target: &ObjectRef) {
     };
     let mut next = Value::clone(&secret);
     value::set(&mut next, &ACCOUNT_UID, uid);
-    for (member, text) in [
-        ("token", random_token()),
-        ("ca.crt", state.authority.clone()),
-        ("namespace", target.key.namespace.clone()),
-    ] {
+    for (member, text) in
+        [("token", random_token()), ("ca.crt", state.authority.clone()), ("namespace", target.key.namespace.clone())]
+    {
         value::set(&mut next, &["data", member], STANDARD.encode(text));
     }
     state.put(target, next);

@@ -195,7 +195,11 @@ fn parts(kind: &Kind) -> impl Iterator<Item = Part<'_>> {
     [finalize, scale, status, token].into_iter().flatten()
 }
 
-fn of_version<'r>(registry: &'r Registry, group: &str, version: &str) -> impl Iterator<Item = &'r std::sync::Arc<Kind>> {
+fn of_version<'r>(
+    registry: &'r Registry,
+    group: &str,
+    version: &str,
+) -> impl Iterator<Item = &'r std::sync::Arc<Kind>> {
     registry.iter().filter(move |kind| kind.group == group && kind.version == version)
 }
 
@@ -221,6 +225,7 @@ pub(crate) fn openapi_document(registry: &Registry, group: &str, version: &str) 
             plural: &kind.plural,
             namespaced: kind.namespaced,
             status: kind.status,
+            strategic_merge: !kind.custom,
             schema: kind.schema.open_api(),
         })
         .collect();

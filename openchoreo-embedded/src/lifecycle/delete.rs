@@ -149,8 +149,8 @@ pub(crate) fn begin(state: &mut State, target: &ObjectRef, propagation: Option<P
 
 /// Whether no finalizer keeps a deleted object.
 pub(crate) fn is_unheld(object: &Value) -> bool {
-    let is_namespace = value::text(object, &["kind"]) == Some("Namespace")
-        && value::text(object, &["apiVersion"]) == Some("v1");
+    let is_namespace =
+        value::text(object, &["kind"]) == Some("Namespace") && value::text(object, &["apiVersion"]) == Some("v1");
     value::list(object, &["metadata", "finalizers"]).is_empty()
         && (!is_namespace || value::list(object, &["spec", "finalizers"]).is_empty())
 }

@@ -140,8 +140,8 @@ impl Intent<'_> {
     fn validate(&self, object: &Value, live: Option<&Value>) -> Result<(), ApiError> {
         let mut errors = names::check_metadata(object, self.kind.name_rule);
         errors.extend(self.kind.schema.validate(object, live));
-        if self.kind.kind == "CustomResourceDefinition" && !self.kind.custom {
-            errors.extend(crate::registry::custom::check(object));
+        if !self.kind.custom {
+            errors.extend(crate::registry::rules::check(&self.kind.api_version, &self.kind.kind, object));
         }
         if errors.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.kind, value::name(object), &errors)) }
     }

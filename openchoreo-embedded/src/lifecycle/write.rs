@@ -119,7 +119,9 @@ pub(crate) fn apply(
 fn check_configuration(intent: &Intent<'_>, name: &str, configuration: &mut Value) -> Result<(), ApiError> {
     for member in ["apiVersion", "kind"] {
         if value::text(configuration, &[member]).is_none_or(str::is_empty) {
-            return Err(ApiError::bad_request(format!("invalid object type: {member} must be set in an applied object")));
+            return Err(ApiError::bad_request(format!(
+                "invalid object type: {member} must be set in an applied object"
+            )));
         }
     }
     intent.check_type(configuration)?;
@@ -205,9 +207,7 @@ fn commit_new(state: &RwLock<State>, intent: &Intent<'_>, object: Value) -> Resu
         return Err(ApiError::already_exists(kind, &name));
     }
     if kind.custom && crate::controllers::definitions::is_terminating(&state, &kind.storage) {
-        return Err(ApiError::method_not_allowed(
-            "create not allowed while custom resource definition is terminating",
-        ));
+        return Err(ApiError::method_not_allowed("create not allowed while custom resource definition is terminating"));
     }
     if intent.dry_run {
         return Ok(Stored::new(kind.convert(object)));

@@ -145,12 +145,8 @@ impl Listener {
     /// A kubeconfig whose one context logs in as the administrator by certificate.
     pub fn admin_kubeconfig(&self, context: &str) -> Kubeconfig {
         let login = Login::Certificate { certificate: self.admin.certificate.clone(), key: self.admin.key.clone() };
-        let entry = Context {
-            server: self.url(),
-            authority: self.authority_pem.clone(),
-            login,
-            namespace: "default".into(),
-        };
+        let entry =
+            Context { server: self.url(), authority: self.authority_pem.clone(), login, namespace: "default".into() };
         Kubeconfig::default().with_context(context, entry)
     }
 

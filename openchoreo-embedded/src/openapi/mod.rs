@@ -21,6 +21,8 @@ pub struct OpenApiKind<'a> {
     pub namespaced: bool,
     /// Whether there is a `status` subresource.
     pub status: bool,
+    /// Whether strategic merge patches are understood: clients send them to whoever says so.
+    pub strategic_merge: bool,
     /// The schema of whole objects.
     pub schema: &'a Value,
 }
@@ -101,7 +103,7 @@ fn add_paths(
     } else {
         format!("{root}/{}", kind.plural)
     };
-    let operation = |action: &str| operation(action, component, type_name);
+    let operation = |action: &str| operation(action, component, type_name, kind.strategic_merge);
     let of_collection = json!({
         "parameters": path_parameters(kind.namespaced, false),
         "get": operation("list"),
@@ -132,7 +134,7 @@ fn add_paths(
     paths.insert(collection, of_collection);
 }
 
-fn operation(action: &str, component: &str, type_name: &Value) -> Value {
+fn operation(action: &str, component: &str, type_name: &Value, strategic_merge: bool) -> Value {
     let mut parameters = Vec::new();
     let mut query = |name: &str, r#type: &str| {
         parameters.push(json!({"name": name, "in": "query", "schema": {"type": r#type, "uniqueItems": true}}));
@@ -165,15 +167,17 @@ fn operation(action: &str, component: &str, type_name: &Value) -> Value {
         "x-kubernetes-group-version-kind": type_name,
     });
     if writes && let Value::Object(members) = &mut operation {
-        let media_types: &[&str] = if action == "patch" {
-            &[
+        let media_types: &[&str] = match (action, strategic_merge) {
+            ("patch", true) => &[
                 "application/apply-patch+yaml",
                 "application/json-patch+json",
                 "application/merge-patch+json",
                 "application/strategic-merge-patch+json",
-            ]
-        } else {
-            &["application/json", "application/yaml"]
+            ],
+            ("patch", false) => {
+                &["application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json"]
+            }
+            _ => &["application/json", "application/yaml"],
         };
         let content: Map<String, Value> = media_types
             .iter()

@@ -166,7 +166,11 @@ mod tests {
                 "/spec/ports",
                 json!([{"port": 80, "protocol": "TCP", "targetPort": 80}, {"port": 53, "protocol": "UDP", "targetPort": "dns"}]),
             ),
-            (json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 0}}), "/spec/replicas", json!(0)),
+            (
+                json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 0}}),
+                "/spec/replicas",
+                json!(0),
+            ),
             (json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {}}), "/spec/replicas", json!(1)),
             (json!({"apiVersion": "v1", "kind": "Secret", "stringData": {"a": "b"}}), "/data/a", json!("Yg==")),
             (

@@ -7,6 +7,7 @@ mod builtin;
 pub(crate) mod conversion;
 pub(crate) mod custom;
 pub(crate) mod defaults;
+pub(crate) mod rules;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -39,9 +39,7 @@ impl LabelSelector {
         let label = |key: &str| value::text(object, &["metadata", "labels", key]);
         self.0.iter().all(|requirement| match requirement {
             Requirement::In(key, values) => label(key).is_some_and(|label| values.iter().any(|value| value == label)),
-            Requirement::NotIn(key, values) => {
-                label(key).is_none_or(|label| values.iter().all(|value| value != label))
-            }
+            Requirement::NotIn(key, values) => label(key).is_none_or(|label| values.iter().all(|value| value != label)),
             Requirement::Exists(key) => label(key).is_some(),
             Requirement::Absent(key) => label(key).is_none(),
         })

@@ -25,10 +25,16 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    pub(super) fn parse(kind: &Kind, namespace: Option<&str>, name: Option<&str>, query: &Query) -> Result<Self, ApiError> {
+    pub(super) fn parse(
+        kind: &Kind,
+        namespace: Option<&str>,
+        name: Option<&str>,
+        query: &Query,
+    ) -> Result<Self, ApiError> {
         let labels = LabelSelector::parse(query.get("labelSelector").unwrap_or_default());
         let labels = labels.map_err(|why| ApiError::bad_request(format!("unable to parse labelSelector: {why}")))?;
-        let fields = FieldSelector::parse(query.get("fieldSelector").unwrap_or_default(), |path| kind.offers_field(path));
+        let fields =
+            FieldSelector::parse(query.get("fieldSelector").unwrap_or_default(), |path| kind.offers_field(path));
         let fields = fields.map_err(ApiError::bad_request)?;
         Ok(Self {
             namespace: namespace.or(fields.namespace()).filter(|_| kind.namespaced).map(str::to_owned),
@@ -127,7 +133,8 @@ pub(super) fn page(state: &State, kind: &Kind, selection: &Selection, query: &Qu
             take((&key, object));
         }
     } else {
-        let _ = state.store.list(&kind.storage, namespace, after.as_ref()).try_for_each(|found| take(found).then_some(()));
+        let _ =
+            state.store.list(&kind.storage, namespace, after.as_ref()).try_for_each(|found| take(found).then_some(()));
     }
 
     let mut meta = json!({"resourceVersion": revision.to_string()});

@@ -195,7 +195,9 @@ pub(super) fn parse_yaml(body: &[u8]) -> Result<Value, ApiError> {
         ApiError::bad_request(format!("the body of the request is not valid YAML: {error}"))
     };
     let text = std::str::from_utf8(body).map_err(|error| refuse(&error))?;
-    serde_saphyr::from_str(text).map_err(|error| refuse(&error))
+    // Only `true` and `false` are booleans: a name such as `y` or `on` stays text.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| refuse(&error))
 }
 
 #[cfg(test)]

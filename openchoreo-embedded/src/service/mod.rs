@@ -109,7 +109,8 @@ impl Server {
 
     /// The user that a bearer token logs in as.
     pub(crate) fn user_of_token(&self, token: &str) -> Option<User> {
-        let fixed = self.inner.static_tokens.read().iter().find(|(known, _)| known == token).map(|(_, user)| user.clone());
+        let fixed =
+            self.inner.static_tokens.read().iter().find(|(known, _)| known == token).map(|(_, user)| user.clone());
         fixed.or_else(|| service_account_of(&self.inner.state.read(), token))
     }
 

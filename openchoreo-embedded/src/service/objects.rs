@@ -120,12 +120,14 @@ impl Call<'_> {
         if self.part == Part::Scale {
             return self.write_scale(&intent, name, |_| Ok(body.clone()));
         }
-        if self.kind.custom && value::meta(&body, "resourceVersion").is_none() {
-            let detail = "0: must be specified for an update";
-            let path = "metadata.resourceVersion";
-            return Err(ApiError::invalid_field(self.kind, name, FieldErrorKind::Invalid, path, detail));
-        }
-        let written = write::update(self.request.state(), &intent, name, |_| Ok(body.clone()))?;
+        let written = write::update(self.request.state(), &intent, name, |_| {
+            if self.kind.custom && value::meta(&body, "resourceVersion").is_none() {
+                let detail = "0: must be specified for an update";
+                let path = "metadata.resourceVersion";
+                return Err(ApiError::invalid_field(self.kind, name, FieldErrorKind::Invalid, path, detail));
+            }
+            Ok(body.clone())
+        })?;
         self.send_written(written)
     }
 
@@ -138,7 +140,8 @@ impl Call<'_> {
             let configuration = media::parse_yaml(body)?;
             let force = self.query().flag("force") && self.query().get("force").is_some();
             if self.part == Part::Scale {
-                return self.write_scale(&settings.intent(self), name, |live| Ok(patch::merge_patch(live, &configuration)));
+                return self
+                    .write_scale(&settings.intent(self), name, |live| Ok(patch::merge_patch(live, &configuration)));
             }
             return self.send_written(write::apply(state, &settings.intent(self), name, configuration, force)?);
         }
@@ -289,11 +292,15 @@ impl WriteSettings {
     fn read(request: &Incoming<'_>, applies: bool) -> Result<Self, ApiError> {
         let manager = match request.query.get("fieldManager") {
             Some(manager) if manager.len() > MANAGER_LIMIT => {
-                return Err(ApiError::bad_request(format!("fieldManager: Too long: may not be more than {MANAGER_LIMIT} bytes")));
+                return Err(ApiError::bad_request(format!(
+                    "fieldManager: Too long: may not be more than {MANAGER_LIMIT} bytes"
+                )));
             }
             Some(manager) => manager.to_owned(),
             None if applies => {
-                return Err(ApiError::bad_request("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch"));
+                return Err(ApiError::bad_request(
+                    "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
+                ));
             }
             None => {
                 let agent = request.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
@@ -316,7 +323,9 @@ impl WriteSettings {
             None => false,
             Some("All") => true,
             Some(other) => {
-                return Err(ApiError::bad_request(format!("dryRun: Unsupported value: {other:?}: supported values: \"All\"")));
+                return Err(ApiError::bad_request(format!(
+                    "dryRun: Unsupported value: {other:?}: supported values: \"All\""
+                )));
             }
         };
         Ok(Self { manager, field_validation, dry_run })

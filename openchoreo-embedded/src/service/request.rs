@@ -126,7 +126,9 @@ impl Query {
 
     pub(super) fn number(&self, name: &str) -> Result<Option<u64>, ApiError> {
         let parse = |text: &str| {
-            text.parse().map_err(|_| ApiError::bad_request(format!("invalid value \"{text}\" of parameter {name}: must be a number")))
+            text.parse().map_err(|_| {
+                ApiError::bad_request(format!("invalid value \"{text}\" of parameter {name}: must be a number"))
+            })
         };
         self.get(name).map(parse).transpose()
     }

@@ -102,7 +102,8 @@ pub(super) fn request_token(
         });
     };
     let lifetime = value::at(&review, &["spec", "expirationSeconds"]).and_then(Value::as_i64);
-    let lifetime = SignedDuration::from_secs(lifetime.unwrap_or(DEFAULT_LIFETIME).clamp(MINIMAL_LIFETIME, MAXIMAL_LIFETIME));
+    let lifetime =
+        SignedDuration::from_secs(lifetime.unwrap_or(DEFAULT_LIFETIME).clamp(MINIMAL_LIFETIME, MAXIMAL_LIFETIME));
     let expires = state.clock.now().checked_add(lifetime).map_err(|error| ApiError::internal(error.to_string()))?;
     let token = crate::controllers::random_token();
     state.tokens.insert(token.clone(), TokenSource::Request { account, uid, expires });

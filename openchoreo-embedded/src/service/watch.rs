@@ -77,12 +77,16 @@ pub(super) fn start(
     if from_start {
         position = current;
         let everything = state.store.list(&kind.storage, selection.namespace.as_deref(), None);
-        initial = everything.filter(|(_, object)| selection.matches(kind, object)).map(|(_, object)| Arc::clone(object)).collect();
+        initial = everything
+            .filter(|(_, object)| selection.matches(kind, object))
+            .map(|(_, object)| Arc::clone(object))
+            .collect();
     }
     let bell = state.store.subscribe(&kind.storage).ok_or_else(ApiError::no_such_resource)?;
     drop(state);
     let now = Instant::now();
-    let timeout = Duration::from_secs(query.number("timeoutSeconds")?.filter(|seconds| *seconds > 0).unwrap_or(DEFAULT_TIMEOUT));
+    let timeout =
+        Duration::from_secs(query.number("timeoutSeconds")?.filter(|seconds| *seconds > 0).unwrap_or(DEFAULT_TIMEOUT));
     Ok(Watch {
         inner: Arc::clone(&server.inner),
         kind: Arc::clone(kind),

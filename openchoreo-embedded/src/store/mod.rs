@@ -99,6 +99,8 @@ pub(crate) struct Store {
     tables: BTreeMap<Arc<str>, Table>,
     by_uid: BTreeMap<String, ObjectRef>,
     dependents: BTreeMap<String, BTreeSet<ObjectRef>>,
+    /// How many objects each namespace holds.
+    population: BTreeMap<String, usize>,
 }
 
 impl Store {
@@ -110,6 +112,7 @@ impl Store {
             tables: BTreeMap::new(),
             by_uid: BTreeMap::new(),
             dependents: BTreeMap::new(),
+            population: BTreeMap::new(),
         }
     }
 
@@ -121,9 +124,7 @@ impl Store {
     /// Begins to hold objects of a resource.
     pub(crate) fn add_table(&mut self, resource: &Arc<str>) {
         let history = History::new(self.revision, self.history_length);
-        self.tables
-            .entry(Arc::clone(resource))
-            .or_insert_with(|| Table { objects: BTreeMap::new(), history });
+        self.tables.entry(Arc::clone(resource)).or_insert_with(|| Table { objects: BTreeMap::new(), history });
     }
 
     /// Wakes the watches of a resource without a change, so that they see that it is no longer served.
@@ -158,8 +159,9 @@ impl Store {
             object: Arc::clone(&object),
             previous: previous.clone(),
         });
-        if let Some(previous) = previous {
-            self.unindex(target, &previous);
+        match previous {
+            Some(previous) => self.unindex(target, &previous),
+            None => *self.population.entry(target.key.namespace.clone()).or_default() += 1,
         }
         self.index(target, &object);
         Some(object)
@@ -181,6 +183,12 @@ impl Store {
             previous: Some(Arc::clone(&previous)),
         });
         self.unindex(target, &previous);
+        if let Some(count) = self.population.get_mut(&target.key.namespace) {
+            *count -= 1;
+            if *count == 0 {
+                self.population.remove(&target.key.namespace);
+            }
+        }
         Some(last)
     }
 
@@ -228,7 +236,7 @@ impl Store {
 
     /// Whether a namespace holds nothing.
     pub(crate) fn namespace_is_empty(&self, namespace: &str) -> bool {
-        self.tables.values().all(|table| range(&table.objects, Some(namespace), None).next().is_none())
+        !self.population.contains_key(namespace)
     }
 
     /// The objects of a resource, in one namespace or all, behind a key, as they are now.
@@ -261,8 +269,8 @@ impl Store {
         }
         let mut objects: BTreeMap<&ObjectKey, &Object> = current.collect();
         for (key, object) in undone {
-            let in_range = namespace.is_none_or(|namespace| key.namespace == namespace)
-                && after.is_none_or(|after| key > after);
+            let in_range =
+                namespace.is_none_or(|namespace| key.namespace == namespace) && after.is_none_or(|after| key > after);
             match object {
                 Some(object) if in_range => {
                     objects.insert(key, object);
@@ -365,5 +373,60 @@ mod tests {
         store.put(&child, json!({"metadata": {"name": "child", "uid": "c"}}));
         assert!(store.dependents("owner").is_empty());
         assert_eq!(store.find_uid("c"), Some(&child));
+    }
+
+    use proptest::prelude::*;
+
+    /// All objects of the table, as name and content.
+    fn snapshot(store: &Store) -> BTreeMap<String, u64> {
+        let content = |object: &Object| object["content"].as_u64().unwrap();
+        store.list("things", None, None).map(|(key, object)| (key.name.clone(), content(object))).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_remembered_revision_can_be_read_and_caught_up_from(
+            operations in prop::collection::vec((0_u8..6, prop::option::of(0_u32..100)), 1..60),
+            history_length in 1_usize..80,
+        ) {
+            let (mut store, things) = store(history_length);
+            let mut past = vec![(store.revision(), snapshot(&store))];
+            for (name, content) in operations {
+                let name = format!("o{name}");
+                match content {
+                    Some(content) => {
+                        put(&mut store, &things, &name, content);
+                    }
+                    None => {
+                        store.remove(&ObjectRef::new(Arc::clone(&things), "ns", name));
+                    }
+                }
+                past.push((store.revision(), snapshot(&store)));
+            }
+            let current = snapshot(&store);
+            prop_assert_eq!(store.namespace_is_empty("ns"), current.is_empty());
+            for (revision, expected) in past {
+                let Ok(read) = store.list_at("things", None, None, revision) else {
+                    prop_assert!(store.changes("things", revision).is_err());
+                    continue;
+                };
+                let mut known: BTreeMap<String, u64> =
+                    read.into_iter().map(|(key, object)| (key.name.clone(), object["content"].as_u64().unwrap())).collect();
+                prop_assert_eq!(&known, &expected);
+                for event in store.changes("things", revision).unwrap() {
+                    prop_assert!(event.revision > revision);
+                    match event.kind {
+                        EventType::Deleted => {
+                            prop_assert!(known.remove(&event.key.name).is_some());
+                        }
+                        EventType::Added | EventType::Modified => {
+                            let before = known.insert(event.key.name.clone(), event.object["content"].as_u64().unwrap());
+                            prop_assert_eq!(before.is_some(), event.kind == EventType::Modified);
+                        }
+                    }
+                }
+                prop_assert_eq!(&known, &current);
+            }
+        }
     }
 }

@@ -20,8 +20,22 @@ fn the_index_leads_to_each_document() {
 fn clients_see_that_the_server_validates_fields() {
     let schema = json!({"type": "object", "properties": {"spec": {"type": "object"}}});
     let kinds = [
-        OpenApiKind { kind: "Thing", plural: "things", namespaced: true, status: true, schema: &schema },
-        OpenApiKind { kind: "World", plural: "worlds", namespaced: false, status: false, schema: &schema },
+        OpenApiKind {
+            kind: "Thing",
+            plural: "things",
+            namespaced: true,
+            status: true,
+            strategic_merge: false,
+            schema: &schema,
+        },
+        OpenApiKind {
+            kind: "World",
+            plural: "worlds",
+            namespaced: false,
+            status: false,
+            strategic_merge: false,
+            schema: &schema,
+        },
     ];
     let document = group_document("e.example.com", "v1", &kinds);
     let paths = document["paths"].as_object().expect("paths");
@@ -54,6 +68,7 @@ fn schemas_name_their_kind_and_references_lead_somewhere() {
         plural: "configmaps",
         namespaced: true,
         status: false,
+        strategic_merge: true,
         schema: schema.open_api(),
     };
     let document = group_document("", "v1", &[kind]);

@@ -121,7 +121,10 @@ fn exists(object: &Value, path: &str) -> bool {
             let (class, rest) = segment.split_once(':')?;
             match class {
                 "f" => value.get(rest),
-                "v" => value.as_array()?.iter().find(|item| item.to_string() == rest),
+                "v" => {
+                    let wanted: Value = serde_json::from_str(rest).ok()?;
+                    value.as_array()?.iter().find(|item| **item == wanted)
+                }
                 _ => {
                     let key: Value = serde_json::from_str(rest).ok()?;
                     value.as_array()?.iter().find(|item| item.get("name") == key.get("name"))
@@ -132,7 +135,7 @@ fn exists(object: &Value, path: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn applying_twice_is_applying_once(writes in vec(write(), 0..5), config in configuration()) {

@@ -56,7 +56,8 @@ fn token_of(secret: &Value) -> String {
 async fn a_requested_token_logs_in_while_its_account_is_there() {
     let server = Server::default();
     let account = "/api/v1/namespaces/default/serviceaccounts/default";
-    let answer = post(&server, &format!("{account}/token"), &json!({"spec": {"expirationSeconds": 600}})).await.expect(201);
+    let answer =
+        post(&server, &format!("{account}/token"), &json!({"spec": {"expirationSeconds": 600}})).await.expect(201);
     let token = answer["status"]["token"].as_str().unwrap();
     with_token(&server, "GET", MAPS, token).await.expect(200);
     delete(&server, account).await.expect(200);

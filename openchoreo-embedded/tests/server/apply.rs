@@ -30,7 +30,8 @@ async fn an_apply_creates_merges_and_removes_what_it_no_longer_says() {
     let merged = patch(&server, &other, "apply", &body).await.expect(200);
     assert_eq!(merged["spec"]["parts"].as_array().unwrap().len(), 3);
 
-    let shrunk = patch(&server, &path, "apply", &widget("w", json!({"size": 1, "parts": parts(&["b"])}))).await.expect(200);
+    let shrunk =
+        patch(&server, &path, "apply", &widget("w", json!({"size": 1, "parts": parts(&["b"])}))).await.expect(200);
     let mut left: Vec<&str> =
         shrunk["spec"]["parts"].as_array().unwrap().iter().map(|part| part["name"].as_str().unwrap()).collect();
     left.sort_unstable();
@@ -49,7 +50,8 @@ async fn different_values_conflict_equal_ones_are_shared_and_force_takes_over() 
     assert_eq!(refused["details"]["causes"][0]["reason"], "FieldManagerConflict");
     assert_eq!(refused["details"]["causes"][0]["field"], ".spec.size");
     assert_eq!(refused["message"], "Apply failed with 1 conflict: conflict with \"one\": .spec.size");
-    let forced = patch(&server, &format!("{two}&force=true"), "apply", &widget("w", json!({"size": 2}))).await.expect(200);
+    let forced =
+        patch(&server, &format!("{two}&force=true"), "apply", &widget("w", json!({"size": 2}))).await.expect(200);
     assert_eq!(forced["spec"]["size"], 2);
     assert_eq!(forced["metadata"]["generation"], 2);
     assert_eq!(managers(&forced), ["two Apply -"], "the loser owns nothing anymore");
@@ -58,7 +60,9 @@ async fn different_values_conflict_equal_ones_are_shared_and_force_takes_over() 
 #[tokio::test]
 async fn status_is_applied_at_its_own_endpoint_under_its_own_entry() {
     let server = server_with_widgets().await;
-    patch(&server, &format!("{WIDGETS}/w?fieldManager=me"), "apply", &widget("w", json!({"size": 1}))).await.expect(201);
+    patch(&server, &format!("{WIDGETS}/w?fieldManager=me"), "apply", &widget("w", json!({"size": 1})))
+        .await
+        .expect(201);
     let mut body = widget("w", json!({"size": 99}));
     body["status"] = json!({"phase": "Ready"});
     let path = format!("{WIDGETS}/w/status?fieldManager=me");

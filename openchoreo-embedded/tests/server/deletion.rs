@@ -54,7 +54,8 @@ async fn finalizers_hold_a_deleted_object_until_the_last_is_gone() {
     let start = created["metadata"]["resourceVersion"].as_str().unwrap();
     let events = watch(&server, &format!("{MAPS}?watch=true&resourceVersion={start}&timeoutSeconds=1")).await;
     assert_eq!(told(&events), ["MODIFIED a", "MODIFIED a", "DELETED a"]);
-    let revision = |event: &Value| event["object"]["metadata"]["resourceVersion"].as_str().unwrap().parse::<u64>().unwrap();
+    let revision =
+        |event: &Value| event["object"]["metadata"]["resourceVersion"].as_str().unwrap().parse::<u64>().unwrap();
     assert!(revision(&events[2]) > revision(&events[1]));
 }
 
@@ -83,7 +84,9 @@ async fn preconditions_protect_another_object_of_the_same_name() {
     let server = Server::default();
     let created = post(&server, MAPS, &map("a", json!({}))).await.expect(201);
     let path = format!("{MAPS}/a");
-    let with = |preconditions: Value| json!({"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions}).to_string();
+    let with = |preconditions: Value| {
+        json!({"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions}).to_string()
+    };
     let json_body = [("content-type", "application/json")];
     for wrong in [json!({"uid": "other"}), json!({"resourceVersion": "1"})] {
         assert_eq!(send(&server, "DELETE", &path, &json_body, &with(wrong)).await.refusal(409).0, "Conflict");
@@ -150,7 +153,9 @@ async fn owners_that_are_absent_or_in_another_namespace_do_not_count() {
         post(&server, MAPS, &owned("child", &owner, false)).await.expect(201);
         assert!(!exists(&server, &format!("{MAPS}/child")).await);
     }
-    let node = post(&server, "/api/v1/nodes", &json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}})).await.expect(201);
+    let node = post(&server, "/api/v1/nodes", &json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}}))
+        .await
+        .expect(201);
     post(&server, MAPS, &owned("child", &node, false)).await.expect(201);
     assert!(exists(&server, &format!("{MAPS}/child")).await, "cluster-scoped owners reach everywhere");
 }

@@ -105,7 +105,8 @@ async fn a_list_shows_the_revision_of_the_store_and_past_ones_on_request() {
     assert!(revision(&now) >= revision(&first) + 2);
     let past = get(&server, &format!("{MAPS}?resourceVersion={old}&resourceVersionMatch=Exact")).await.expect(200);
     assert_eq!(past["items"][0]["data"]["n"], "1");
-    let fresh = get(&server, &format!("{MAPS}?resourceVersion={old}&resourceVersionMatch=NotOlderThan")).await.expect(200);
+    let fresh =
+        get(&server, &format!("{MAPS}?resourceVersion={old}&resourceVersionMatch=NotOlderThan")).await.expect(200);
     assert_eq!(fresh["items"][0]["data"]["n"], "2");
     assert_eq!(get(&server, &format!("{MAPS}?resourceVersion=999999")).await.refusal(504).0, "Timeout");
 }

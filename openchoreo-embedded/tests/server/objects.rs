@@ -60,7 +60,10 @@ async fn names_labels_and_annotations_are_checked() {
         (json!({"name": "a", "labels": {"k": long_label}}), "metadata.labels"),
         (json!({"name": "a", "labels": {"-k": "v"}}), "metadata.labels"),
         (json!({"name": "a", "annotations": {"k": big}}), "metadata.annotations"),
-        (json!({"name": "a", "ownerReferences": [{"kind": "X", "name": "x", "uid": "u"}]}), "metadata.ownerReferences[0].apiVersion"),
+        (
+            json!({"name": "a", "ownerReferences": [{"kind": "X", "name": "x", "uid": "u"}]}),
+            "metadata.ownerReferences[0].apiVersion",
+        ),
     ];
     for (metadata, field) in cases {
         let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata});
@@ -211,7 +214,8 @@ async fn patches_of_every_form_do_what_they_say_and_only_where_they_may() {
 async fn unknown_fields_are_refused_warned_about_or_dropped_as_asked() {
     let server = server_with_widgets().await;
     let object = |name: &str| widget(name, json!({"size": 1, "colour": "red"}));
-    let (reason, message) = post(&server, &format!("{WIDGETS}?fieldValidation=Strict"), &object("a")).await.refusal(400);
+    let (reason, message) =
+        post(&server, &format!("{WIDGETS}?fieldValidation=Strict"), &object("a")).await.refusal(400);
     assert_eq!(reason, "BadRequest");
     assert!(message.contains("strict decoding error: unknown field \"spec.colour\""), "{message}");
     let warned = post(&server, &format!("{WIDGETS}?fieldValidation=Warn"), &object("b")).await;
@@ -275,6 +279,19 @@ async fn built_in_kinds_get_the_defaults_that_controllers_read_back() {
     let created = post(&server, "/api/v1/namespaces", &namespace).await.expect(201);
     assert_eq!(created["metadata"]["labels"]["kubernetes.io/metadata.name"], "n");
     assert_eq!(created["status"]["phase"], "Active");
+}
+
+#[tokio::test]
+async fn a_workload_that_does_not_select_its_own_pods_is_refused() {
+    let server = Server::default();
+    let template =
+        json!({"metadata": {"labels": {"a": "other"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"},
+        "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template},
+    });
+    let body = post(&server, "/apis/apps/v1/namespaces/default/deployments", &deployment).await.expect(422);
+    assert_eq!(body["details"]["causes"][0]["field"], "spec.template.metadata.labels");
 }
 
 #[tokio::test]

@@ -28,7 +28,8 @@ async fn a_watcher_sees_the_state_and_every_change_with_either_strategy() {
         let server = Server::default();
         let maps: Api<ConfigMap> = Api::default_namespaced(server.client());
         maps.create(&PostParams::default(), &config_map("first")).await.unwrap();
-        let mut stream = watcher(maps.clone(), config.fields("metadata.name!=kube-root-ca.crt")).touched_objects().boxed();
+        let mut stream =
+            watcher(maps.clone(), config.fields("metadata.name!=kube-root-ca.crt")).touched_objects().boxed();
         assert_eq!(stream.try_next().await.unwrap().unwrap().name_any(), "first");
         maps.create(&PostParams::default(), &config_map("second")).await.unwrap();
         assert_eq!(stream.try_next().await.unwrap().unwrap().name_any(), "second");
@@ -51,7 +52,10 @@ async fn a_long_list_is_paged_to_its_end() {
 }
 
 /// Makes a secret beside each config map that wants one, and cleans up behind a finalizer.
-async fn reconcile(map: Arc<ConfigMap>, client: Arc<Client>) -> Result<Action, Box<kube::runtime::finalizer::Error<kube::Error>>> {
+async fn reconcile(
+    map: Arc<ConfigMap>,
+    client: Arc<Client>,
+) -> Result<Action, Box<kube::runtime::finalizer::Error<kube::Error>>> {
     let maps: Api<ConfigMap> = Api::default_namespaced(Client::clone(&client));
     let outcome = finalizer(&maps, "example.com/cleanup", map, |event| async {
         if let FinalizerEvent::Apply(map) = event {
@@ -84,7 +88,8 @@ async fn a_controller_reconciles_repairs_and_cleans_up() {
     let mut map = config_map("a");
     map.labels_mut().insert("wants".into(), "secret".into());
     maps.create(&PostParams::default(), &map).await.unwrap();
-    let made = await_condition(secrets.clone(), "a", |secret: Option<&Secret>| secret.is_some()).await.unwrap().unwrap();
+    let made =
+        await_condition(secrets.clone(), "a", |secret: Option<&Secret>| secret.is_some()).await.unwrap().unwrap();
     assert_eq!(made.data.unwrap()["from"].0, b"controller");
     let uid = made.metadata.uid.unwrap();
     secrets.delete("a", &DeleteParams::default()).await.unwrap();

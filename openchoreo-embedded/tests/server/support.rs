@@ -8,23 +8,23 @@ use tower::Service as _;
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
-    pub code: u16,
-    pub headers: HeaderMap,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) code: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl Answer {
     /// The body, if the code is the expected one.
     #[track_caller]
-    pub fn expect(self, code: u16) -> Value {
+    pub(crate) fn expect(self, code: u16) -> Value {
         assert_eq!(self.code, code, "{:#}", self.body);
         self.body
     }
 
     /// The `reason` and `message` of a refusal with the expected code.
     #[track_caller]
-    pub fn refusal(self, code: u16) -> (String, String) {
+    pub(crate) fn refusal(self, code: u16) -> (String, String) {
         let body = self.expect(code);
         assert_eq!(body["kind"], "Status", "{body:#}");
         assert_eq!(body["code"], code, "{body:#}");
@@ -33,7 +33,7 @@ impl Answer {
     }
 }
 
-pub async fn send(server: &Server, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+pub(crate) async fn send(server: &Server, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -46,24 +46,24 @@ pub async fn send(server: &Server, method: &str, path: &str, headers: &[(&str, &
     Answer { code: parts.status.as_u16(), headers: parts.headers, body }
 }
 
-pub async fn get(server: &Server, path: &str) -> Answer {
+pub(crate) async fn get(server: &Server, path: &str) -> Answer {
     send(server, "GET", path, &[], "").await
 }
 
-pub async fn post(server: &Server, path: &str, body: &Value) -> Answer {
+pub(crate) async fn post(server: &Server, path: &str, body: &Value) -> Answer {
     send(server, "POST", path, &[("content-type", "application/json")], &body.to_string()).await
 }
 
-pub async fn put(server: &Server, path: &str, body: &Value) -> Answer {
+pub(crate) async fn put(server: &Server, path: &str, body: &Value) -> Answer {
     send(server, "PUT", path, &[("content-type", "application/json")], &body.to_string()).await
 }
 
-pub async fn delete(server: &Server, path: &str) -> Answer {
+pub(crate) async fn delete(server: &Server, path: &str) -> Answer {
     send(server, "DELETE", path, &[], "").await
 }
 
 /// `form` is `merge`, `json`, `strategic-merge` or `apply`.
-pub async fn patch(server: &Server, path: &str, form: &str, body: &Value) -> Answer {
+pub(crate) async fn patch(server: &Server, path: &str, form: &str, body: &Value) -> Answer {
     let content_type = match form {
         "apply" => "application/apply-patch+yaml".to_owned(),
         form => format!("application/{form}-patch+json"),
@@ -72,7 +72,7 @@ pub async fn patch(server: &Server, path: &str, form: &str, body: &Value) -> Ans
 }
 
 /// A watch that is read to its end, which its `timeoutSeconds` brings about: type, name and revision of each event.
-pub async fn watch(server: &Server, path: &str) -> Vec<Value> {
+pub(crate) async fn watch(server: &Server, path: &str) -> Vec<Value> {
     let request = Request::builder().uri(path).body(Full::<bytes::Bytes>::default()).unwrap();
     let response = server.clone().call(request).await.unwrap();
     assert_eq!(response.status(), 200);
@@ -82,7 +82,7 @@ pub async fn watch(server: &Server, path: &str) -> Vec<Value> {
 }
 
 /// `TYPE name` of each event.
-pub fn told(events: &[Value]) -> Vec<String> {
+pub(crate) fn told(events: &[Value]) -> Vec<String> {
     let show = |event: &Value| {
         let name = event["object"]["metadata"]["name"].as_str().unwrap_or("-");
         format!("{} {name}", event["type"].as_str().unwrap())
@@ -90,20 +90,20 @@ pub fn told(events: &[Value]) -> Vec<String> {
     events.iter().map(show).collect()
 }
 
-pub const MAPS: &str = "/api/v1/namespaces/default/configmaps";
-pub const WIDGETS: &str = "/apis/example.com/v1/namespaces/default/widgets";
-pub const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+pub(crate) const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+pub(crate) const WIDGETS: &str = "/apis/example.com/v1/namespaces/default/widgets";
+pub(crate) const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
-pub fn map(name: &str, data: Value) -> Value {
+pub(crate) fn map(name: &str, data: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 }
 
-pub fn labeled(name: &str, labels: Value) -> Value {
+pub(crate) fn labeled(name: &str, labels: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}})
 }
 
 /// A namespaced kind with status, defaults, a rule, a column, and a selectable field.
-pub fn widget_definition() -> Value {
+pub(crate) fn widget_definition() -> Value {
     let schema = json!({
         "type": "object",
         "properties": {
@@ -156,12 +156,12 @@ pub fn widget_definition() -> Value {
     })
 }
 
-pub fn widget(name: &str, spec: Value) -> Value {
+pub(crate) fn widget(name: &str, spec: Value) -> Value {
     json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": name}, "spec": spec})
 }
 
 /// A server that knows widgets.
-pub async fn server_with_widgets() -> Server {
+pub(crate) async fn server_with_widgets() -> Server {
     let server = Server::default();
     post(&server, DEFINITIONS, &widget_definition()).await.expect(201);
     server

@@ -36,7 +36,8 @@ async fn a_watch_resumes_from_any_revision_that_is_remembered() {
     assert_eq!(told(&events), ["ADDED a", "MODIFIED a", "DELETED a"]);
     let revisions: Vec<u64> = events.iter().map(|event| revision(&event["object"]).parse().unwrap()).collect();
     assert!(revisions.is_sorted() && revisions[0] < revisions[1] && revisions[1] < revisions[2], "{revisions:?}");
-    let events = watch(&server, &format!("{MAPS}?watch=1&resourceVersion={}&timeoutSeconds=5", revision(&created))).await;
+    let events =
+        watch(&server, &format!("{MAPS}?watch=1&resourceVersion={}&timeoutSeconds=5", revision(&created))).await;
     assert_eq!(told(&events), ["MODIFIED a", "DELETED a"]);
 }
 

@@ -3,11 +3,7 @@
 //! By default each test has a server of its own, in this process. With `OPENCHOREO_PLANE_KUBECONFIG` the same tests run
 //! on a real API server that has controllers and no nodes; they leave their namespaces behind.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests fail by panicking and skip aloud"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking and skip aloud")]
 
 mod builds;
 mod gateway;

@@ -1,8 +1,8 @@
 //! Endpoint: who may reach what a deployment serves, and at which address.
 //!
 //! The planner decides three things in turn, each in a module of its own: where the endpoint belongs
-//! ([`placement`]), what is published of it at each visibility ([`publication`]), and under which address people reach
-//! it ([`address`]). What is published is rendered by the platform's gateway.
+//! (`placement`), what is published of it at each visibility (`publication`), and under which address people reach
+//! it (`address`). What is published is rendered by the platform's gateway.
 //!
 //! Routes go as soon as nobody should use them: when the endpoint, its deployment or a parent is being deleted, when a
 //! visibility is no longer written down, and when what protects them can no longer be rendered. Routes stay, and the
@@ -47,7 +47,7 @@ impl Planner for EndpointPlanner {
 
     fn uses(&self) -> Uses {
         Uses::new()
-            .control::<k8s_openapi::api::core::v1::Namespace>()
+            .control::<Namespace>()
             .control::<Organization>()
             .control::<Project>()
             .control::<Component>()

@@ -71,7 +71,7 @@ impl<'p> Stage<'p> {
     fn deploy(&mut self, component: &str, environment: &str) {
         let deployment = json!({
             "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Deployment",
-            "metadata": {"name": format!("{component}-{environment}"), "namespace": "acme", "labels": {
+            "metadata": {"name": format!("{environment}-{component}"), "namespace": "acme", "labels": {
                 "openchoreo.dev/component": component, "openchoreo.dev/deployment-track": "main",
                 "openchoreo.dev/environment": environment, "openchoreo.dev/name": "deployment",
             }},
@@ -316,9 +316,10 @@ fn what_can_no_longer_be_protected_is_no_longer_published() {
 #[test]
 fn routes_go_when_nobody_should_use_them() {
     let platform = platform().build().unwrap();
-    let ways: [(&str, fn(&mut Stage<'_>)); 5] = [
+    type Way = fn(&mut Stage<'_>);
+    let ways: [(&str, Way); 5] = [
         ("the endpoint", |stage| stage.delete::<Endpoint>("http")),
-        ("the deployment", |stage| stage.delete::<Deployment>("cart-development")),
+        ("the deployment", |stage| stage.delete::<Deployment>("development-cart")),
         ("the component", |stage| stage.delete::<openchoreo_types::v1alpha1::Component>("cart")),
         ("the environment", |stage| stage.delete::<Environment>("development")),
         ("the visibility", |stage| {

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
-use super::CredentialFile;
-
 /// Arguments of `create`.
 #[derive(Debug, Args)]
 pub struct CreateArgs {
@@ -175,16 +173,16 @@ pub(crate) struct ClusterArgs {
     pub(crate) from_context: Option<String>,
     /// File with the certificates that the server is trusted by
     #[arg(long, value_name = "FILE")]
-    pub(crate) ca_cert: CredentialFile,
+    pub(crate) ca_cert: Option<PathBuf>,
     /// File with the client certificate
     #[arg(long, value_name = "FILE", requires = "client_key")]
-    pub(crate) client_cert: CredentialFile,
+    pub(crate) client_cert: Option<PathBuf>,
     /// File with the key of the client certificate
     #[arg(long, value_name = "FILE", requires = "client_cert")]
-    pub(crate) client_key: CredentialFile,
+    pub(crate) client_key: Option<PathBuf>,
     /// File with a bearer token
     #[arg(long, value_name = "FILE")]
-    pub(crate) token_file: CredentialFile,
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -324,11 +322,9 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 fn environment_value(text: &str) -> Result<EnvironmentValue, String> {
     let (path, value) = key_value(text).map_err(|_| "write ENVIRONMENT/KEY=VALUE".to_owned())?;
     match path.split_once('/') {
-        Some((environment, key)) if !environment.is_empty() && !key.is_empty() => Ok(EnvironmentValue {
-            environment: environment.to_owned(),
-            key: key.to_owned(),
-            value,
-        }),
+        Some((environment, key)) if !environment.is_empty() && !key.is_empty() => {
+            Ok(EnvironmentValue { environment: environment.to_owned(), key: key.to_owned(), value })
+        }
         _ => Err("write ENVIRONMENT/KEY=VALUE".to_owned()),
     }
 }

@@ -3,7 +3,6 @@
 mod create;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -25,8 +24,9 @@ pub struct Cli {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
-    /// Kubeconfig to use, or several, separated as in PATH
-    #[arg(long, global = true, env = "KUBECONFIG", hide_env_values = true, value_name = "FILE")]
+    /// Kubeconfig to use, or several, separated as in PATH; by default those of the variable KUBECONFIG, or else
+    /// `~/.kube/config`
+    #[arg(long, global = true, value_name = "FILE")]
     pub kubeconfig: Option<OsString>,
     /// Context of the kubeconfig to use
     #[arg(long, global = true, value_name = "NAME")]
@@ -48,7 +48,7 @@ pub enum Command {
     #[command(visible_alias = "list")]
     Get(GetArgs),
     /// Create one object from flags
-    Create(CreateArgs),
+    Create(Box<CreateArgs>),
     /// Delete objects by name or from manifests
     Delete(DeleteArgs),
     /// Look at and choose contexts of the kubeconfig
@@ -57,6 +57,8 @@ pub enum Command {
     Completion(CompletionArgs),
     /// Print the version
     Version(VersionArgs),
+    /// Start a whole platform in this process and take the hello-world to its URL
+    Demo(DemoArgs),
 }
 
 impl Command {
@@ -65,20 +67,20 @@ impl Command {
         match self {
             Self::Config(_) | Self::Completion(_) => true,
             Self::Version(args) => args.client,
-            Self::Apply(_) | Self::Get(_) | Self::Create(_) | Self::Delete(_) => false,
+            Self::Apply(_) | Self::Get(_) | Self::Create(_) | Self::Delete(_) | Self::Demo(_) => false,
         }
     }
 }
 
 /// Where manifests come from.
 #[derive(Debug, Default, Args)]
-pub struct ManifestArgs {
+pub(crate) struct ManifestArgs {
     /// File, folder, URL, or `-` for standard input; may be given several times
     #[arg(short = 'f', long = "filename", visible_alias = "file", value_name = "FILE|DIR|URL|-")]
-    pub filename: Vec<String>,
+    pub(crate) filename: Vec<String>,
     /// Read subfolders of folders too
     #[arg(short = 'R', long)]
-    pub recursive: bool,
+    pub(crate) recursive: bool,
 }
 
 /// Arguments of `apply`.
@@ -206,6 +208,7 @@ pub(crate) enum Shell {
     Fish,
     /// PowerShell
     #[value(name = "powershell")]
+    #[expect(clippy::enum_variant_names, reason = "it is called so")]
     PowerShell,
 }
 
@@ -229,5 +232,33 @@ pub(crate) enum VersionFormat {
     Json,
 }
 
-/// A file to read a credential from.
-pub(crate) type CredentialFile = Option<PathBuf>;
+/// Arguments of `demo`.
+#[derive(Debug, Default, Args)]
+pub struct DemoArgs {
+    /// Stay up until Ctrl-C
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Port of the public gateway on this machine; a free one by default
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// Only start the planes and register the data plane; apply nothing
+    #[arg(long)]
+    pub(crate) no_sample: bool,
+    /// `json`: no progress, and the result for programs
+    #[arg(short, long, value_name = "FORMAT")]
+    pub(crate) output: Option<DemoOutput>,
+}
+
+/// Forms of the demo's result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DemoOutput {
+    /// One JSON document
+    Json,
+}
+
+impl DemoArgs {
+    /// Whether a program reads the result.
+    pub(crate) fn is_json(&self) -> bool {
+        self.output == Some(DemoOutput::Json)
+    }
+}

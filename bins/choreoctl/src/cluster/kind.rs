@@ -128,9 +128,9 @@ fn distance(left: &str, right: &str) -> usize {
             let mut best = (at(&last, column) + usize::from(letter != *other))
                 .min(at(&last, column + 1) + 1)
                 .min(at(&current, column) + 1);
-            let swapped = column.checked_sub(1).is_some_and(|before| {
-                right.get(before) == Some(&letter) && previous_letter == Some(*other)
-            });
+            let swapped = column
+                .checked_sub(1)
+                .is_some_and(|before| right.get(before) == Some(&letter) && previous_letter == Some(*other));
             if swapped {
                 best = best.min(at(&before_last, column - 1) + 1);
             }

@@ -12,23 +12,32 @@ use openchoreo_types::yaml;
 use serde_json::Value;
 
 use crate::error::CliError;
+use crate::io::Io;
 
 /// The kubeconfig files of one run.
 #[derive(Clone, Debug)]
 pub(crate) struct Kubeconfigs {
     paths: Vec<PathBuf>,
+    are_named: bool,
 }
 
 impl Kubeconfigs {
-    /// The files that the user named, or the default one.
-    pub(crate) fn locate(named: Option<&OsStr>, home: Option<&Path>) -> Self {
+    /// The files that the arguments name, or else the environment, or else the default one.
+    pub(crate) fn locate(named: Option<&OsStr>, io: &Io) -> Self {
         let mut paths: Vec<PathBuf> = named
+            .or(io.kubeconfig())
             .map(|named| std::env::split_paths(named).filter(|path| !path.as_os_str().is_empty()).collect())
             .unwrap_or_default();
-        if paths.is_empty() {
-            paths.extend(home.map(|home| home.join(".kube").join("config")));
+        let are_named = !paths.is_empty();
+        if !are_named {
+            paths.extend(io.home().map(|home| home.join(".kube").join("config")));
         }
-        Self { paths }
+        Self { paths, are_named }
+    }
+
+    /// Whether somebody named them.
+    pub(crate) fn are_named(&self) -> bool {
+        self.are_named
     }
 
     /// What the files say together; none when none of them exists.
@@ -180,7 +189,8 @@ mod tests {
 
     #[test]
     fn a_file_in_json_is_written_anew() {
-        let edited = with_current_context(Path::new("config"), r#"{"contexts":[],"current-context":"a"}"#, "b").unwrap();
+        let edited =
+            with_current_context(Path::new("config"), r#"{"contexts":[],"current-context":"a"}"#, "b").unwrap();
         let value: Value = yaml::from_str(&edited).unwrap();
         assert_eq!(value, serde_json::json!({"contexts": [], "current-context": "b"}));
     }

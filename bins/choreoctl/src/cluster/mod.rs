@@ -17,7 +17,7 @@ use crate::error::CliError;
 use crate::io::Io;
 
 use discovery::Discovery;
-pub(crate) use kind::{Kind, similar};
+pub(crate) use kind::{Kind, encode, similar};
 use kubeconfig::Kubeconfigs;
 
 /// Asks the server for a table, as `kubectl` does.
@@ -54,8 +54,16 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// Prepares the client for the chosen context. No request is sent yet.
-    pub(crate) async fn connect(global: &GlobalArgs, io: &Io) -> Result<Self, CliError> {
-        let files = Kubeconfigs::locate(global.kubeconfig.as_deref(), io.home());
+    ///
+    /// The future does not hold the [`Io`], which threads cannot share.
+    pub(crate) fn connect<'a>(
+        global: &'a GlobalArgs,
+        io: &Io,
+    ) -> impl Future<Output = Result<Self, CliError>> + Send + use<'a> {
+        Self::connect_with(global, Kubeconfigs::locate(global.kubeconfig.as_deref(), io))
+    }
+
+    async fn connect_with(global: &GlobalArgs, files: Kubeconfigs) -> Result<Self, CliError> {
         let (config, context) = match files.load()? {
             Some(kubeconfig) => {
                 let context = kubeconfig::context_name(&kubeconfig, global.context.as_deref())?;
@@ -66,7 +74,7 @@ impl Cluster {
                 (config, context)
             }
             // Inside a pod there is no kubeconfig, but a service account.
-            None if global.context.is_none() && global.kubeconfig.is_none() => match Config::incluster() {
+            None if global.context.is_none() && !files.are_named() => match Config::incluster() {
                 Ok(config) => (config, "in-cluster".to_owned()),
                 Err(_) => return Err(files.not_found()),
             },

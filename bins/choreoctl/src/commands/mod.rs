@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use crate::args::{Cli, Command};
 use crate::cluster::Cluster;
+use crate::demo;
 use crate::error::CliError;
 use crate::io::Io;
 
@@ -25,8 +26,9 @@ pub(crate) async fn run(cli: Cli, io: &mut Io) -> Result<ExitCode, CliError> {
     match command {
         Command::Apply(args) => apply::run(args, &global, io).await,
         Command::Get(args) => get::run(args, &mut Cluster::connect(&global, io).await?, io).await,
-        Command::Create(args) => create::run(args, &global, io).await,
+        Command::Create(args) => create::run(*args, &global, io).await,
         Command::Delete(args) => delete::run(args, &mut Cluster::connect(&global, io).await?, io).await,
+        Command::Demo(args) => demo::run(&args, io).await,
         Command::Version(args) if !args.client => version::run(args, &global, io).await,
         command @ (Command::Config(_) | Command::Completion(_) | Command::Version(_)) => {
             run_local(Cli { global, command }, io)
@@ -41,9 +43,8 @@ pub(crate) fn run_local(cli: Cli, io: &mut Io) -> Result<ExitCode, CliError> {
         Command::Config(args) => config::run(args, &global, io),
         Command::Completion(args) => completion::run(args, io),
         Command::Version(args) => version::run_client(args, io),
-        Command::Apply(_) | Command::Get(_) | Command::Create(_) | Command::Delete(_) => Err(CliError::Usage {
-            message: "this command needs a server".to_owned(),
-            hint: None,
-        }),
+        Command::Apply(_) | Command::Get(_) | Command::Create(_) | Command::Delete(_) | Command::Demo(_) => {
+            Err(CliError::Usage { message: "this command needs a server".to_owned(), hint: None })
+        }
     }
 }

@@ -26,8 +26,7 @@ pub(crate) async fn resolve(manifests: Vec<Manifest>, mut lookup: Lookup<'_>) ->
         if manifest.kind().is_empty() || manifest.api_version().is_empty() {
             continue;
         }
-        let is_meant =
-            |kind: &&Kind| kind.kind == manifest.kind() && kind.api_version() == manifest.api_version();
+        let is_meant = |kind: &&Kind| kind.kind == manifest.kind() && kind.api_version() == manifest.api_version();
         let known = match ours.iter().chain(&defined).find(is_meant) {
             Some(kind) => Some(kind.clone()),
             None if manifest.is_ours() => continue,
@@ -41,8 +40,7 @@ pub(crate) async fn resolve(manifests: Vec<Manifest>, mut lookup: Lookup<'_>) ->
         match known {
             Some(kind) => resolved.push(Resolved { manifest, kind }),
             None => {
-                let message =
-                    format!("the server knows no kind `{}` in `{}`", manifest.kind(), manifest.api_version());
+                let message = format!("the server knows no kind `{}` in `{}`", manifest.kind(), manifest.api_version());
                 problems.push(manifest.problem(message));
             }
         }

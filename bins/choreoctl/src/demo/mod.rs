@@ -6,25 +6,22 @@
 
 mod progress;
 mod report;
-mod request;
+pub mod request;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use clap::Parser as _;
 use controller_manager::default_platform;
-use kube::api::{Api, PostParams};
-use kube::{Client, ResourceExt};
 use openchoreo_build::ArgoSettings;
-use openchoreo_types::v1alpha1::{Build, Component, Endpoint};
-use openchoreo_types::yaml;
+use openchoreo_types::v1alpha1::Endpoint;
 
-use crate::args::DemoArgs;
-use crate::commands::create::build_of;
+use crate::args::{Cli, DemoArgs};
 use crate::error::CliError;
 use crate::io::Io;
 use crate::stage::{CONTROL_CONTEXT, DATA_CONTEXT, Stage, StageError, StageSettings};
-use crate::install;
 use progress::Progress;
 use report::Report;
 
@@ -48,24 +45,6 @@ pub enum DemoError {
     /// The stage could not be set.
     #[error("cannot start the demo's planes")]
     Stage(#[from] StageError),
-    /// A sample was refused.
-    #[error("cannot apply samples/hello-world/{file}")]
-    Sample {
-        /// Which file.
-        file: &'static str,
-        /// Why.
-        #[source]
-        source: install::InstallError,
-    },
-    /// A request to a plane failed.
-    #[error("cannot {act}")]
-    Request {
-        /// What was attempted.
-        act: &'static str,
-        /// Why.
-        #[source]
-        source: Box<kube::Error>,
-    },
     /// The URL did not come or did not answer in time.
     #[error("no answer within {} s; the last state is above", PATIENCE.as_secs())]
     NoAnswer,
@@ -92,14 +71,23 @@ pub(crate) async fn run(args: &DemoArgs, io: &mut Io) -> Result<ExitCode, CliErr
 
 async fn perform(args: &DemoArgs, io: &mut Io, started: Instant, folder: PathBuf) -> Result<ExitCode, CliError> {
     let settings = StageSettings { gateway_port: args.port.unwrap_or(0), ..StageSettings::in_folder(folder) };
-    let platform = default_platform(ArgoSettings::default()).build().map_err(|error| demo(StageError::Platform(error).into()))?;
+    let platform =
+        default_platform(ArgoSettings::default()).build().map_err(|error| demo(StageError::Platform(error).into()))?;
     let stage = Stage::set(settings, platform).await.map_err(|error| demo(error.into()))?;
     let mut progress = Progress::new(started, args.is_json());
     progress.line(io, "control plane", &format!("embedded Kubernetes API, context {CONTROL_CONTEXT}"))?;
-    progress.line(io, "data plane", &format!("embedded Kubernetes API, context {DATA_CONTEXT}; pods, build steps and the gateway are simulated"))?;
+    progress.line(
+        io,
+        "data plane",
+        &format!("embedded Kubernetes API, context {DATA_CONTEXT}; pods, build steps and the gateway are simulated"),
+    )?;
     progress.line(io, "kubeconfig", &stage.kubeconfig.display().to_string())?;
     stage.register_data_plane(ORGANIZATION).await.map_err(|error| demo(error.into()))?;
-    progress.line(io, "data plane", &format!("registered as DataPlane {ORGANIZATION}/default-dataplane, by URL, CA and token"))?;
+    progress.line(
+        io,
+        "data plane",
+        &format!("registered as DataPlane {ORGANIZATION}/default-dataplane, by URL, CA and token"),
+    )?;
 
     let code = if args.no_sample {
         if args.is_json() {
@@ -132,7 +120,7 @@ async fn perform(args: &DemoArgs, io: &mut Io, started: Instant, folder: PathBuf
 }
 
 fn demo(source: DemoError) -> CliError {
-    CliError::Demo { source }
+    CliError::Demo { source: Box::new(source) }
 }
 
 enum WalkError {
@@ -155,16 +143,11 @@ impl From<CliError> for WalkError {
 /// The documents' walk, and the request to the URL it ends with.
 async fn walk(stage: &Stage, io: &mut Io, progress: &mut Progress) -> Result<Report, WalkError> {
     for (file, manifest) in SAMPLE {
-        let documents = yaml::documents(manifest).map_err(install::InstallError::Manifest);
-        let applied = match documents {
-            Ok(documents) => install::apply(&stage.control, documents).await,
-            Err(error) => Err(error),
-        };
-        applied.map_err(|source| DemoError::Sample { file, source })?;
+        command(stage, &["apply", "-f", "-"], manifest).await?;
         progress.line(io, "applied", &format!("samples/hello-world/{file}"))?;
     }
-    let build = create_build(&stage.control).await?;
-    progress.line(io, "created", &format!("Build {NAMESPACE}/{}", build.name_any()))?;
+    let created = command(stage, &["create", "build", "--component", COMPONENT, "--namespace", NAMESPACE], "").await?;
+    progress.line(io, "created", created.trim())?;
     let endpoint = tokio::time::timeout(PATIENCE, progress.follow(io, &stage.control, NAMESPACE))
         .await
         .map_err(|_| WalkError::Demo(DemoError::NoAnswer))??;
@@ -176,12 +159,39 @@ async fn walk(stage: &Stage, io: &mut Io, progress: &mut Progress) -> Result<Rep
     Ok(Report::of(stage, progress.elapsed(), url, answer).await)
 }
 
-/// What `choreoctl create build --component hello-world --namespace default-project` does.
-async fn create_build(control: &Client) -> Result<Build, DemoError> {
-    let failed = |source: kube::Error| DemoError::Request { act: "create the build", source: Box::new(source) };
-    let component = Api::<Component>::namespaced(control.clone(), NAMESPACE).get(COMPONENT).await.map_err(failed)?;
-    let build = build_of(&component, ORGANIZATION).ok_or(DemoError::NoAnswer)?;
-    Api::<Build>::namespaced(control.clone(), NAMESPACE).create(&PostParams::default(), &build).await.map_err(failed)
+/// Runs a command of this command line against the control plane; gives what it printed.
+async fn command(stage: &Stage, words: &[&str], input: &'static str) -> Result<String, CliError> {
+    let kubeconfig = stage.kubeconfig.display().to_string();
+    let place = ["choreoctl", "--kubeconfig", &kubeconfig, "--context", CONTROL_CONTEXT];
+    let cli = Cli::try_parse_from(place.iter().chain(words))
+        .map_err(|error| CliError::Usage { message: error.to_string(), hint: None })?;
+    let printed = Printed::default();
+    let mut io = Io::new(input.as_bytes(), printed.clone(), std::io::sink());
+    // Commands nest here, though only by one: the demo runs no demo.
+    Box::pin(crate::run(cli, &mut io)).await?;
+    Ok(printed.text())
+}
+
+/// Standard output of a command that is run inside.
+#[derive(Clone, Debug, Default)]
+struct Printed(Arc<Mutex<Vec<u8>>>);
+
+impl Printed {
+    fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl std::io::Write for Printed {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn address_of(endpoint: &Endpoint) -> String {

@@ -56,7 +56,12 @@ impl Progress {
     }
 
     /// Follows what is made for the components of a namespace until an Endpoint is published.
-    pub(super) async fn follow(&mut self, io: &mut Io, control: &Client, namespace: &str) -> Result<Endpoint, WalkError> {
+    pub(super) async fn follow(
+        &mut self,
+        io: &mut Io,
+        control: &Client,
+        namespace: &str,
+    ) -> Result<Endpoint, WalkError> {
         let mut turns = SelectAll::new();
         turns.push(turns_of::<Component>(control, namespace));
         turns.push(turns_of::<DeploymentTrack>(control, namespace));
@@ -68,12 +73,19 @@ impl Progress {
             let said = (turn.status.clone(), turn.reason.clone());
             let key = (turn.kind, turn.name.clone());
             if self.seen.get(&key) != Some(&said) {
-                self.line(io, turn.kind, &format!("{} {} ({}): {}", turn.name, word(&turn.status), turn.reason, turn.message))?;
+                self.line(
+                    io,
+                    turn.kind,
+                    &format!("{} {} ({}): {}", turn.name, word(&turn.status), turn.reason, turn.message),
+                )?;
                 self.seen.insert(key, said);
             }
             if let Some(endpoint) = turn.endpoint
                 && turn.status == "True"
-                && endpoint.status.as_ref().is_some_and(|status| status.address.as_ref().is_some_and(|a| a.starts_with("https://")))
+                && endpoint
+                    .status
+                    .as_ref()
+                    .is_some_and(|status| status.address.as_ref().is_some_and(|a| a.starts_with("https://")))
             {
                 return Ok(*endpoint);
             }
@@ -90,7 +102,10 @@ fn word(status: &str) -> &'static str {
     }
 }
 
-fn turns_of<K: PlatformKind<Scope = kube::core::NamespaceResourceScope>>(control: &Client, namespace: &str) -> BoxStream<'static, Turn> {
+fn turns_of<K: PlatformKind<Scope = kube::core::NamespaceResourceScope>>(
+    control: &Client,
+    namespace: &str,
+) -> BoxStream<'static, Turn> {
     let api: Api<K> = Api::namespaced(control.clone(), namespace);
     let turn = |object: K| {
         let ready = object.condition("Ready")?;

@@ -66,8 +66,15 @@ impl Report {
         stage.engine.quiet(Duration::from_millis(20)).await;
         let planes = stage.engine.with_world(|world| {
             let remote = world.planes().filter(|plane| plane.remote().is_some()).cloned().collect::<Vec<_>>();
-            let mut planes = vec![PlaneReport { context: CONTROL_CONTEXT, objects: objects(world.all(&PlaneKey::Control), is_ours) }];
-            planes.extend(remote.iter().map(|plane| PlaneReport { context: DATA_CONTEXT, objects: objects(world.all(plane), |_| true) }));
+            let mut planes = vec![PlaneReport {
+                context: CONTROL_CONTEXT,
+                objects: objects(world.all(&PlaneKey::Control), is_ours),
+            }];
+            planes.extend(
+                remote
+                    .iter()
+                    .map(|plane| PlaneReport { context: DATA_CONTEXT, objects: objects(world.all(plane), |_| true) }),
+            );
             planes
         });
         Self {
@@ -88,7 +95,8 @@ impl Report {
 
     pub(super) fn print(&self, io: &mut Io, json: bool) -> Result<(), CliError> {
         if json {
-            let text = serde_json::to_string_pretty(self).map_err(|error| CliError::Format { reason: error.to_string() })?;
+            let text =
+                serde_json::to_string_pretty(self).map_err(|error| CliError::Format { reason: error.to_string() })?;
             return io.line(&text);
         }
         for plane in &self.planes {
@@ -96,12 +104,20 @@ impl Report {
             io.line(plane.context)?;
             for (index, object) in plane.objects.iter().enumerate() {
                 let last = index + 1 == plane.objects.len();
-                let place = if object.namespace.is_empty() { object.name.clone() } else { format!("{}/{}", object.namespace, object.name) };
+                let place = if object.namespace.is_empty() {
+                    object.name.clone()
+                } else {
+                    format!("{}/{}", object.namespace, object.name)
+                };
                 io.line(&format!("{} {} {place}", if last { "└─" } else { "├─" }, object.kind))?;
                 for condition in &object.conditions {
                     let stem = if last { "  " } else { "│ " };
-                    let message = if condition.status == "True" { String::new() } else { format!(": {}", condition.message) };
-                    io.line(&format!("{stem}   {}={} ({}){message}", condition.type_, condition.status, condition.reason))?;
+                    let message =
+                        if condition.status == "True" { String::new() } else { format!(": {}", condition.message) };
+                    io.line(&format!(
+                        "{stem}   {}={} ({}){message}",
+                        condition.type_, condition.status, condition.reason
+                    ))?;
                 }
             }
         }
@@ -120,7 +136,9 @@ impl Report {
         io.line("Look around (with --keep):")?;
         io.line(&format!("  export KUBECONFIG={}", self.kubeconfig))?;
         io.line(&format!("  kubectl --context={CONTROL_CONTEXT} get component,build.openchoreo.dev,deployment.openchoreo.dev,endpoint.openchoreo.dev -n default-project"))?;
-        io.line(&format!("  kubectl --context={CONTROL_CONTEXT} get dataplane -n default-org default-dataplane -o yaml"))?;
+        io.line(&format!(
+            "  kubectl --context={CONTROL_CONTEXT} get dataplane -n default-org default-dataplane -o yaml"
+        ))?;
         io.line(&format!("  kubectl --context={DATA_CONTEXT} get httproute,deployment,service,pod -A"))?;
         io.line(&format!("  kubectl --context={DATA_CONTEXT} get svc choreo-external-gateway -n choreo-system"))?;
         io.line(&format!("  curl -k --connect-to {host}:{} {url}", self.gateway))
@@ -150,7 +168,8 @@ fn objects(
 /// The conditions of an object; of a route, those of its first parent.
 fn conditions(object: &Value) -> Vec<ConditionReport> {
     let own = object.pointer("/status/conditions").or_else(|| object.pointer("/status/parents/0/conditions"));
-    let text = |condition: &Value, field: &str| condition.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |condition: &Value, field: &str| condition.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     own.and_then(Value::as_array)
         .into_iter()
         .flatten()

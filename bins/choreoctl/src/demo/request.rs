@@ -75,10 +75,14 @@ pub async fn get(gateway: SocketAddr, authority: &str, url: &str) -> Result<Answ
     let failed = |source| RequestError::Connect { address: gateway, source };
     let socket = TcpStream::connect(gateway).await.map_err(failed)?;
     let tls = TlsConnector::from(Arc::new(config)).connect(name, socket).await.map_err(failed)?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(tls)).await.map_err(RequestError::Exchange)?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(tls)).await.map_err(RequestError::Exchange)?;
     let connection = tokio::spawn(connection);
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let request = http::Request::get(path).header(http::header::HOST, authority_part).body(Empty::<Bytes>::new()).map_err(|_| wrong())?;
+    let request = http::Request::get(path)
+        .header(http::header::HOST, authority_part)
+        .body(Empty::<Bytes>::new())
+        .map_err(|_| wrong())?;
     let response = sender.send_request(request).await.map_err(RequestError::Exchange)?;
     let status = response.status().as_u16();
     let simulated = response.headers().contains_key("x-openchoreo-simulated");

@@ -5,17 +5,17 @@
 
 use std::collections::HashMap;
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::runtime::{conditions, wait::await_condition};
 use kube::{Client, ResourceExt, discovery};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use openchoreo_types::yaml;
 use serde_json::{Value, json};
 
-const CONTROL_PLANE: &str = include_str!("../../../../install/control-plane/namespace.yaml");
+const CONTROL_PLANE: &str = include_str!("../../../../install/control-plane/00-namespace.yaml");
 const DATA_PLANE: [&str; 3] = [
-    include_str!("../../../../install/data-plane/namespace.yaml"),
+    include_str!("../../../../install/data-plane/00-namespace.yaml"),
     include_str!("../../../../install/data-plane/access.yaml"),
     include_str!("../../../../install/data-plane/gateways.yaml"),
 ];
@@ -110,9 +110,9 @@ pub async fn apply_crds(client: &Client, crds: &[CustomResourceDefinition]) -> R
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     for crd in crds {
         let manifest = openchoreo_types::crd_manifest(crd);
-        api.patch(&crd.name_any(), &PatchParams::apply(MANAGER).force(), &Patch::Apply(&manifest))
-            .await
-            .map_err(|source| InstallError::Apply { object: format!("CRD `{}`", crd.name_any()), source: Box::new(source) })?;
+        api.patch(&crd.name_any(), &PatchParams::apply(MANAGER).force(), &Patch::Apply(&manifest)).await.map_err(
+            |source| InstallError::Apply { object: format!("CRD `{}`", crd.name_any()), source: Box::new(source) },
+        )?;
     }
     for crd in crds {
         await_condition(api.clone(), &crd.name_any(), conditions::is_crd_established()).await.map_err(|source| {
@@ -191,7 +191,11 @@ pub struct Registration {
 ///
 /// # Errors
 /// The token does not appear, or the control plane refuses an object.
-pub async fn register_data_plane(control: &Client, data: &Client, registration: &Registration) -> Result<(), InstallError> {
+pub async fn register_data_plane(
+    control: &Client,
+    data: &Client,
+    registration: &Registration,
+) -> Result<(), InstallError> {
     use k8s_openapi::api::core::v1::Secret;
     let waited = |source: Box<dyn std::error::Error + Send + Sync>| InstallError::Wait {
         what: format!("filling in of Secret `{}/{}`", TOKEN_SECRET.0, TOKEN_SECRET.1),
@@ -199,11 +203,14 @@ pub async fn register_data_plane(control: &Client, data: &Client, registration: 
     };
     let secrets: Api<Secret> = Api::namespaced(data.clone(), TOKEN_SECRET.0);
     let filled = |secret: Option<&Secret>| {
-        secret.and_then(|secret| secret.data.as_ref()).is_some_and(|data| data.contains_key("token") && data.contains_key("ca.crt"))
+        secret
+            .and_then(|secret| secret.data.as_ref())
+            .is_some_and(|data| data.contains_key("token") && data.contains_key("ca.crt"))
     };
     let secret = await_condition(secrets, TOKEN_SECRET.1, filled).await.map_err(|source| waited(Box::new(source)))?;
     let material = secret.and_then(|secret| secret.data).unwrap_or_default();
-    let text = |key: &str| material.get(key).map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned()).unwrap_or_default();
+    let text =
+        |key: &str| material.get(key).map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned()).unwrap_or_default();
     let Registration { organization, name, server, .. } = registration;
     let secret_name = format!("{name}-credentials");
     let labels = json!({ "openchoreo.dev/organization": organization, "openchoreo.dev/name": name });

@@ -270,7 +270,10 @@ mod tests {
         object["metadata"]["label"] = json!({});
         assert_eq!(
             messages(object),
-            ["unknown field `metadata.label`: did you mean `labels`?", "`metadata.labels` `tier` must be text: write \"1\""]
+            [
+                "unknown field `metadata.label`: did you mean `labels`?",
+                "`metadata.labels` `tier` must be text: write \"1\""
+            ]
         );
     }
 

@@ -74,9 +74,7 @@ fn items(mut document: Value) -> Vec<Value> {
 
 async fn texts(name: &str, recursive: bool, io: &mut Io) -> Result<Vec<(String, String)>, CliError> {
     if name == "-" {
-        let text = io
-            .read_input()
-            .map_err(|source| CliError::ReadFile { path: STANDARD_INPUT.to_owned(), source })?;
+        let text = io.read_input().map_err(|source| CliError::ReadFile { path: STANDARD_INPUT.to_owned(), source })?;
         return Ok(vec![(STANDARD_INPUT.to_owned(), text)]);
     }
     if name.starts_with("http://") || name.starts_with("https://") {
@@ -89,7 +87,10 @@ async fn texts(name: &str, recursive: bool, io: &mut Io) -> Result<Vec<(String, 
     let mut folder = Folder::default();
     folder.collect(path, recursive)?;
     if folder.files.is_empty() {
-        return Err(CliError::NoManifests { path: name.to_owned(), has_subfolders: folder.has_subfolders && !recursive });
+        return Err(CliError::NoManifests {
+            path: name.to_owned(),
+            has_subfolders: folder.has_subfolders && !recursive,
+        });
     }
     folder.files.iter().map(|file| Ok((file.display().to_string(), read(file)?))).collect()
 }
@@ -108,7 +109,8 @@ impl Folder {
     fn collect(&mut self, folder: &Path, recursive: bool) -> Result<(), CliError> {
         let unreadable = |source| CliError::ReadFile { path: folder.display().to_string(), source };
         let entries = fs::read_dir(folder).map_err(unreadable)?;
-        let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+        let mut paths =
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
         paths.sort();
         for path in paths {
             let is_manifest = path

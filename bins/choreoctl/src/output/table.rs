@@ -22,10 +22,7 @@ pub(crate) struct Table {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct ListMeta {
-    #[serde(default)]
-    pub(crate) resource_version: String,
     #[serde(default, rename = "continue")]
     pub(crate) continue_: String,
 }
@@ -120,9 +117,9 @@ impl TablePrinter {
     }
 
     fn select(&self, namespace: Option<String>, cells: impl Iterator<Item = String>) -> Vec<String> {
-        let shown = cells.zip(&self.definitions).filter_map(|(cell, definition)| {
-            (definition.priority == 0 || self.columns.wide).then_some(cell)
-        });
+        let shown = cells
+            .zip(&self.definitions)
+            .filter_map(|(cell, definition)| (definition.priority == 0 || self.columns.wide).then_some(cell));
         namespace.into_iter().chain(shown).collect()
     }
 }

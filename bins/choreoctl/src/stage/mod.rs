@@ -17,7 +17,7 @@ use openchoreo_embedded::kubeconfig::{Kubeconfig, KubeconfigError as WriteError}
 use openchoreo_embedded::simulators::{
     self, ArgoSettings, GatewayListener, GatewayListenerError, GatewayProtocol, GatewaySettings, SimulatorSettings,
 };
-use openchoreo_embedded::{Authority, ListenError, Listener, ListenerSettings, Server};
+use openchoreo_embedded::{ListenError, Listener, ListenerSettings, Server};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -46,7 +46,12 @@ pub struct StageSettings {
 impl StageSettings {
     /// The defaults, with a kubeconfig in a folder.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
-        Self { gateway_port: 0, folder: folder.into(), build_step: Duration::from_millis(20), engine: EngineSettings::default() }
+        Self {
+            gateway_port: 0,
+            folder: folder.into(),
+            build_step: Duration::from_millis(20),
+            engine: EngineSettings::default(),
+        }
     }
 }
 
@@ -106,9 +111,7 @@ pub struct Stage {
     /// The servers behind the planes: control, data.
     pub servers: (Server, Server),
     control_listener: Listener,
-    data_listener: Option<Listener>,
-    data_address: SocketAddr,
-    data_authority: Authority,
+    data_listener: Listener,
     stop: Option<oneshot::Sender<()>>,
     controllers: JoinHandle<Result<(), RunError>>,
     simulators: JoinHandle<()>,
@@ -116,7 +119,10 @@ pub struct Stage {
 
 impl std::fmt::Debug for Stage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stage").field("kubeconfig", &self.kubeconfig).field("gateway", &self.gateway).finish_non_exhaustive()
+        f.debug_struct("Stage")
+            .field("kubeconfig", &self.kubeconfig)
+            .field("gateway", &self.gateway)
+            .finish_non_exhaustive()
     }
 }
 
@@ -129,22 +135,22 @@ impl Stage {
         std::fs::create_dir_all(&settings.folder)
             .map_err(|source| StageError::Folder { path: settings.folder.clone(), source })?;
         let servers = (Server::default(), Server::default());
-        let data_authority = Authority::generate().map_err(StageError::Listen)?;
-        let data_settings = ListenerSettings { authority: Some(data_authority.clone()), ..ListenerSettings::default() };
         let (control_listener, data_listener) = tokio::try_join!(
             Listener::start(servers.0.clone(), ListenerSettings::default()),
-            Listener::start(servers.1.clone(), data_settings),
+            Listener::start(servers.1.clone(), ListenerSettings::default()),
         )
         .map_err(StageError::Listen)?;
-        let kubeconfig = control_listener.admin_kubeconfig(CONTROL_CONTEXT).merge(data_listener.admin_kubeconfig(DATA_CONTEXT));
+        let kubeconfig =
+            control_listener.admin_kubeconfig(CONTROL_CONTEXT).merge(data_listener.admin_kubeconfig(DATA_CONTEXT));
         let path = settings.folder.join("kubeconfig");
         write(&kubeconfig, &path)?;
         let (control, data) = tokio::try_join!(client(&path, CONTROL_CONTEXT), client(&path, DATA_CONTEXT))?;
 
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.gateway_port));
-        let gateway_listener = GatewayListener::bind("choreo-system", "choreo-external-gateway", address, GatewayProtocol::Https)
-            .await
-            .map_err(StageError::Gateway)?;
+        let gateway_listener =
+            GatewayListener::bind("choreo-system", "choreo-external-gateway", address, GatewayProtocol::Https)
+                .await
+                .map_err(StageError::Gateway)?;
         let gateway = gateway_listener.address();
         let gateway_authority = gateway_listener.authority_pem().unwrap_or_default().to_owned();
         let install = InstallSettings {
@@ -154,7 +160,8 @@ impl Stage {
             gateway_certificate: Some((String::new(), String::new())),
             ..InstallSettings::default()
         };
-        tokio::try_join!(install::control_plane(&control), install::data_plane(&data, &install)).map_err(StageError::Install)?;
+        tokio::try_join!(install::control_plane(&control), install::data_plane(&data, &install))
+            .map_err(StageError::Install)?;
 
         let simulated = SimulatorSettings {
             gateway: Some(GatewaySettings { listeners: vec![gateway_listener], ..GatewaySettings::default() }),
@@ -185,7 +192,9 @@ impl Stage {
             return Err(match controllers.await {
                 Ok(Err(error)) => StageError::Controllers(error),
                 // The task ended without telling and without an error: it was cancelled with the runtime.
-                Ok(Ok(())) | Err(_) => StageError::Controllers(RunError::Engine(controller_manager::core::engine::EngineError::QueueClosed)),
+                Ok(Ok(())) | Err(_) => StageError::Controllers(RunError::Engine(
+                    controller_manager::core::engine::EngineError::QueueClosed,
+                )),
             });
         };
         Ok(Self {
@@ -197,9 +206,7 @@ impl Stage {
             engine,
             servers,
             control_listener,
-            data_address: data_listener.address(),
-            data_listener: Some(data_listener),
-            data_authority,
+            data_listener,
             stop: Some(stop),
             controllers,
             simulators,
@@ -214,7 +221,7 @@ impl Stage {
         let registration = Registration {
             organization: organization.to_owned(),
             name: "default-dataplane".to_owned(),
-            server: format!("https://{}", self.data_address),
+            server: self.data_server(),
             public_virtual_host: "choreoapps.localhost".to_owned(),
             organization_virtual_host: "choreoapps.internal".to_owned(),
             registry: REGISTRY.to_owned(),
@@ -222,21 +229,9 @@ impl Stage {
         install::register_data_plane(&self.control, &self.data, &registration).await.map_err(StageError::Install)
     }
 
-    /// Closes the port of the data plane's API, as if the plane had died. What is in it stays.
-    pub async fn lose_data_plane(&mut self) {
-        if let Some(listener) = self.data_listener.take() {
-            listener.stop().await;
-        }
-    }
-
-    /// Opens the port of the data plane's API again, with the same certificate authority.
-    ///
-    /// # Errors
-    /// The port is taken.
-    pub async fn regain_data_plane(&mut self) -> Result<(), StageError> {
-        let settings = ListenerSettings { address: self.data_address, authority: Some(self.data_authority.clone()), ..ListenerSettings::default() };
-        self.data_listener = Some(Listener::start(self.servers.1.clone(), settings).await.map_err(StageError::Listen)?);
-        Ok(())
+    /// URL of the data plane's API server.
+    pub fn data_server(&self) -> String {
+        self.data_listener.url()
     }
 
     /// Ends everything, gracefully.
@@ -245,7 +240,7 @@ impl Stage {
         let _ = (&mut self.controllers).await;
         self.simulators.abort();
         self.control_listener.stop().await;
-        self.lose_data_plane().await;
+        self.data_listener.stop().await;
     }
 }
 

@@ -41,7 +41,12 @@ impl Cell {
 }
 
 /// The owners of the cells in a plane that go with a Deployment, except the one where it stays.
-pub(super) fn left(cx: &PlanContext<'_>, deployment: &Deployment, plane: &PlaneKey, stays: Option<&Owner>) -> Vec<Owner> {
+pub(super) fn left(
+    cx: &PlanContext<'_>,
+    deployment: &Deployment,
+    plane: &PlaneKey,
+    stays: Option<&Owner>,
+) -> Vec<Owner> {
     let mut cells: BTreeSet<Cell> = BTreeSet::new();
     for (key, _) in cx.at(plane).owned_by(&owner_of(deployment).label_value()) {
         let namespace = cx.at(plane).stored(&ObjectKey::of::<Namespace>("", key.namespace));
@@ -84,9 +89,11 @@ fn moved_away(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey) -> bool {
 /// Whether another Deployment that stays records objects of the cell in the plane.
 fn has_others(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey, deployment: &Deployment) -> bool {
     let identity = |of: &Deployment| (of.metadata.namespace.clone(), of.metadata.name.clone());
-    let records = |of: &Deployment, plane: &PlaneRef| of.status.as_ref().is_some_and(|status| status.planes.contains(plane));
+    let records =
+        |of: &Deployment, plane: &PlaneRef| of.status.as_ref().is_some_and(|status| status.planes.contains(plane));
     let Some(plane) = plane.remote() else { return true };
-    let others = cx.list::<Deployment>(Select::of::<Deployment>().label(labels::ENVIRONMENT, cell.environment.as_str()));
+    let others =
+        cx.list::<Deployment>(Select::of::<Deployment>().label(labels::ENVIRONMENT, cell.environment.as_str()));
     others.iter().any(|other| {
         identity(other) != identity(deployment)
             && other.metadata.deletion_timestamp.is_none()
@@ -102,5 +109,6 @@ fn may_be_in(cx: &PlanContext<'_>, other: &Deployment, cell: &Cell) -> bool {
         return false;
     }
     let component = label_of(other, labels::COMPONENT).and_then(|name| cx.get::<Component>(namespace, name));
-    component.is_none_or(|component| component.spec.owner.project_name == cell.project && !name_of(&*component).is_empty())
+    component
+        .is_none_or(|component| component.spec.owner.project_name == cell.project && !name_of(&*component).is_empty())
 }

@@ -43,7 +43,11 @@ fn make(
         if !names.insert(name) {
             let field = format!("spec.configuration.endpointTemplates[{index}].metadata.name");
             let artifact = format!("DeployableArtifact `{}`", name_of(&*source.artifact));
-            return Err(RenderError::field(artifact, field, format!("`{name}` names two endpoints; name each differently")));
+            return Err(RenderError::field(
+                artifact,
+                field,
+                format!("`{name}` names two endpoints; name each differently"),
+            ));
         }
         endpoints.push(endpoint(cx, deployment, place, template, name)?);
     }

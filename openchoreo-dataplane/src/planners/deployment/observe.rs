@@ -15,7 +15,8 @@ pub(super) fn namespace_stays(cx: &PlanContext<'_>, plane: &PlaneKey, namespace:
     let key = ObjectKey::of::<k8s_openapi::api::core::v1::Namespace>("", namespace.as_str());
     match cx.at(plane).stored(&key) {
         Some(live) if live.is_deleting() => {
-            let message = format!("Namespace `{namespace}` of {plane} is being removed; it is made anew when it is gone");
+            let message =
+                format!("Namespace `{namespace}` of {plane} is being removed; it is made anew when it is gone");
             Err(Stop::keep(Finding::new(DeploymentReason::DeploymentProgressing, message)))
         }
         Some(_) | None => Ok(()),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use openchoreo_core::conditions::{CommonReason, Finding};
 use openchoreo_core::hierarchy::{
-    ComponentScope, EnvironmentScope, HierarchyError, children, environment_of, name_of, required_label, scope_by_label,
-    track_of,
+    ComponentScope, EnvironmentScope, HierarchyError, children, environment_of, name_of, required_label,
+    scope_by_label, track_of,
 };
 use openchoreo_core::labels;
 use openchoreo_core::planner::PlanContext;
@@ -33,12 +33,17 @@ pub(super) fn place(cx: &PlanContext<'_>, deployment: &Deployment) -> Result<Pla
     going(cx, &scope.organization, &environment)?;
     let track = required_label(deployment, labels::DEPLOYMENT_TRACK, "DeploymentTrack").map_err(stop)?;
     if let Some(elder) = elder_twin(cx, &scope, deployment, track, &environment) {
-        let message = format!("Deployment `{elder}` is already in environment `{environment}` for track `{track}`; delete one of them");
+        let message = format!(
+            "Deployment `{elder}` is already in environment `{environment}` for track `{track}`; delete one of them"
+        );
         return Err(Stop::withdraw(Finding::new(DeploymentReason::AnotherDeploymentFirst, message)));
     }
     let Some(track) = track_of(cx, &scope, track) else {
         let component = name_of(&*scope.component);
-        let message = format!("DeploymentTrack `{track}` of Component `{component}` does not exist in namespace `{}`", scope.namespace());
+        let message = format!(
+            "DeploymentTrack `{track}` of Component `{component}` does not exist in namespace `{}`",
+            scope.namespace()
+        );
         return Err(Stop::keep(Finding::new(CommonReason::ParentNotFound, message)));
     };
     let target = environment_of(cx, &scope.organization, &environment).map_err(stop)?;
@@ -62,7 +67,9 @@ fn going(cx: &PlanContext<'_>, organization: &str, name: &str) -> Result<(), Sto
     }
     let plane = environment.spec.data_plane_ref.clone().unwrap_or_default();
     match cx.get::<DataPlane>(organization, &plane) {
-        Some(found) if found.metadata.deletion_timestamp.is_some() => withdrawn(format!("DataPlane `{plane}` is being deleted")),
+        Some(found) if found.metadata.deletion_timestamp.is_some() => {
+            withdrawn(format!("DataPlane `{plane}` is being deleted"))
+        }
         Some(_) | None => Ok(()),
     }
 }

@@ -46,7 +46,8 @@ fn render(
 ) -> Result<Objects, RenderError> {
     let naming = cx.platform().naming();
     let cell = place.scope.cell(&place.environment);
-    let namespace_name = naming.cell_namespace(&cell).map_err(RenderError::naming("the namespace in the data plane"))?;
+    let namespace_name =
+        naming.cell_namespace(&cell).map_err(RenderError::naming("the namespace in the data plane"))?;
     let mut shared = vec![Rendered::new(&namespace(&cell, &namespace_name))];
     shared.extend(policies(cx, place, &cell, &namespace_name)?);
     let id = place.scope.id();
@@ -121,7 +122,8 @@ fn check(
     let plane = cx.at(&place.target.plane);
     let mut seen = BTreeMap::new();
     for rendered in workload {
-        let text = |pointer: &str| rendered.object.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let text =
+            |pointer: &str| rendered.object.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
         let name = text("/metadata/name").to_owned();
         let object = format!("{} `{name}`", rendered.kind.kind);
         if !kinds.contains(&rendered.kind) {

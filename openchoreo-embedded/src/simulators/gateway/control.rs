@@ -20,7 +20,8 @@ use super::observation::{Observation, Pending};
 /// Which listeners every known route is attached to; kept between passes, so that counting needs no new evaluation.
 pub(super) type Attached = BTreeMap<Key, Vec<(Key, String)>>;
 
-/// Brings everything that `pending` touches to its wanted state.
+/// Brings everything that `pending` touches to its wanted state. One object that cannot be written does not keep the
+/// others from it; the first failure is reported at the end.
 pub(super) async fn pass(
     client: &Client,
     observation: &Observation,
@@ -29,8 +30,9 @@ pub(super) async fn pass(
 ) -> Result<(), kube::Error> {
     let snapshot = observation.snapshot();
     let now = Timestamp::now();
+    let mut outcome = Ok(());
     for class in snapshot.classes.values().filter(|class| class.spec.controller_name == snapshot.controller_name) {
-        write_class(client, class, now).await?;
+        outcome = outcome.and(write_class(client, class, now).await);
     }
     attached.retain(|key, _| snapshot.routes.contains_key(key));
     for (key, route) in snapshot.routes.iter().filter(|(key, route)| pending.touches(key, route)) {
@@ -40,19 +42,28 @@ pub(super) async fn pass(
             .flat_map(|one| one.listeners.iter().map(|(name, _)| (one.gateway.clone(), name.clone())))
             .collect();
         attached.insert(key.clone(), listeners);
-        write_route(client, key, route, &attachments, &snapshot, now).await?;
+        outcome = outcome.and(write_route(client, key, route, &attachments, &snapshot, now).await);
     }
     let mut counts: BTreeMap<(&Key, &str), usize> = BTreeMap::new();
     for (gateway, listener) in attached.values().flatten() {
         *counts.entry((gateway, listener)).or_default() += 1;
     }
-    for (key, gateway) in snapshot.gateways.iter().filter(|(_, gateway)| snapshot.is_ours(gateway)) {
+    let ours = snapshot.gateways.iter().filter(|(_, gateway)| {
+        // A Gateway on its way out gets no new Service.
+        snapshot.is_ours(gateway) && gateway.metadata.deletion_timestamp.is_none()
+    });
+    for (key, gateway) in ours {
         let proxy = proxy_service(gateway, key, observation);
-        let address = write_proxy(client, &proxy, &snapshot).await?;
-        let count = |listener: &str| counts.get(&(key, listener)).copied().unwrap_or(0);
-        write_gateway(client, key, gateway, address, count, now).await?;
+        let written = match write_proxy(client, &proxy, &snapshot).await {
+            Ok(address) => {
+                let count = |listener: &str| counts.get(&(key, listener)).copied().unwrap_or(0);
+                write_gateway(client, key, gateway, address, count, now).await
+            }
+            Err(error) => Err(error),
+        };
+        outcome = outcome.and(written);
     }
-    Ok(())
+    outcome
 }
 
 async fn write_class(client: &Client, class: &GatewayClass, now: Timestamp) -> Result<(), kube::Error> {

@@ -38,14 +38,20 @@ pub(crate) async fn run(args: ApplyArgs, global: &GlobalArgs, io: &mut Io) -> Re
         match run.apply(resolved).await {
             Ok(outcome) => {
                 let suffix = if run.is_dry() { " (server dry run)" } else { "" };
-                io.line(&format!("{}/{} {}{suffix}", resolved.kind.printed(), resolved.manifest.name(), outcome.word()))?;
+                io.line(&format!(
+                    "{}/{} {}{suffix}",
+                    resolved.kind.printed(),
+                    resolved.manifest.name(),
+                    outcome.word()
+                ))?;
             }
             // A server that is gone is gone for the rest too.
             Err(error @ CliError::Unreachable { .. }) => return Err(error),
             Err(error) => code = io.fail(&error),
         }
         if !run.is_dry() && is_last_definition(&manifests, index) {
-            let definitions = manifests.get(..=index).unwrap_or_default().iter().filter(|resolved| is_definition(resolved));
+            let definitions =
+                manifests.get(..=index).unwrap_or_default().iter().filter(|resolved| is_definition(resolved));
             for definition in definitions {
                 wait::for_definition(&cluster, definition.manifest.name()).await?;
             }
@@ -108,8 +114,7 @@ impl Run<'_> {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             field_validation: Some(ValidationDirective::Strict),
         };
-        let after: DynamicObject =
-            objects.patch(manifest.name(), &parameters, &Patch::Apply(&manifest.object)).await?;
+        let after: DynamicObject = objects.patch(manifest.name(), &parameters, &Patch::Apply(&manifest.object)).await?;
         Ok(match before {
             None => Outcome::Created,
             Some(before) if before.metadata.resource_version == after.metadata.resource_version => Outcome::Unchanged,

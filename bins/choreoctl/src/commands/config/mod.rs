@@ -17,7 +17,7 @@ const SECRETS: [&str; 3] = ["token", "password", "client-key-data"];
 const LONG: [&str; 2] = ["certificate-authority-data", "client-certificate-data"];
 
 pub(crate) fn run(args: ConfigArgs, global: &GlobalArgs, io: &mut Io) -> Result<ExitCode, CliError> {
-    let files = Kubeconfigs::locate(global.kubeconfig.as_deref(), io.home());
+    let files = Kubeconfigs::locate(global.kubeconfig.as_deref(), io);
     match args.command {
         ConfigCommand::GetContexts => io.data(&contexts(&files.require()?))?,
         ConfigCommand::CurrentContext => {

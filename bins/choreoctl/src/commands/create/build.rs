@@ -24,10 +24,8 @@ pub(super) async fn make(args: &CreateBuild, cluster: &Cluster, io: &mut Io) -> 
         return Err(cluster.not_found(&kind, &args.component, Some(namespace)).await);
     };
     let suffix = io.random();
-    build_of(&component, args, suffix).ok_or_else(|| CliError::NoBuildSection {
-        name: args.component.clone(),
-        namespace: namespace.to_owned(),
-    })
+    build_of(&component, args, suffix)
+        .ok_or_else(|| CliError::NoBuildSection { name: args.component.clone(), namespace: namespace.to_owned() })
 }
 
 /// Pure part of [`make`]; none when the component has no build section.
@@ -40,7 +38,10 @@ fn build_of(component: &Component, args: &CreateBuild, suffix: u32) -> Option<Bu
         owner: OwnerRef { project_name: project.to_owned(), component_name: args.component.clone() },
         repository: BuildRepository {
             url: section.repository.url.clone(),
-            revision: BuildRevision { branch: Some(branch).filter(|branch| !branch.is_empty()), commit: args.commit.clone() },
+            revision: BuildRevision {
+                branch: Some(branch).filter(|branch| !branch.is_empty()),
+                commit: args.commit.clone(),
+            },
             app_path: section.repository.app_path.clone(),
         },
         template_ref: section.template_ref.clone(),
@@ -75,8 +76,9 @@ spec:
 
     fn args(more: &[&str]) -> CreateBuild {
         let cli = Cli::parse_from(["choreoctl", "create", "build", "--component", "web"].iter().chain(more));
-        match cli.command {
-            Command::Create(crate::args::CreateArgs { kind: CreateKind::Build(args) }) => args,
+        let Command::Create(create) = cli.command else { panic!("not a create command") };
+        match create.kind {
+            CreateKind::Build(args) => args,
             other => panic!("{other:?}"),
         }
     }

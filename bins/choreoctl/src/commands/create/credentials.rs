@@ -48,9 +48,7 @@ pub(super) fn read(args: &ClusterArgs, plane: &str) -> Result<Connection, CliErr
             secret_ref: Some(SecretRef::Key { name: secret_name.clone(), key: Some(key.to_owned()) }),
         })
     };
-    let mtls = refer(CERTIFICATE)
-        .zip(refer(KEY))
-        .map(|(client_cert, client_key)| MtlsAuth { client_cert, client_key });
+    let mtls = refer(CERTIFICATE).zip(refer(KEY)).map(|(client_cert, client_key)| MtlsAuth { client_cert, client_key });
     let cluster = KubernetesCluster {
         server: Some(server),
         tls: refer(CA).map(|ca| ClusterTls { ca: Some(ca) }),
@@ -84,11 +82,8 @@ fn from_kubeconfig(args: &ClusterArgs, path: &Path) -> Result<(String, Material)
     let kubeconfig = Kubeconfig::read_from(path)
         .map_err(|source| CliError::Kubeconfig { path: shown.clone(), source: Box::new(source) })?;
     let context = context_name(&kubeconfig, args.from_context.as_deref())?;
-    let incomplete = |reason: &str| CliError::Credentials {
-        path: shown.clone(),
-        user: context.clone(),
-        reason: reason.to_owned(),
-    };
+    let incomplete =
+        |reason: &str| CliError::Credentials { path: shown.clone(), user: context.clone(), reason: reason.to_owned() };
     let named = kubeconfig.contexts.iter().find(|named| named.name == context);
     let chosen = named.and_then(|named| named.context.as_ref()).ok_or_else(|| incomplete("the context is empty"))?;
     let cluster = kubeconfig.clusters.iter().find(|named| named.name == chosen.cluster);
@@ -102,7 +97,8 @@ fn from_kubeconfig(args: &ClusterArgs, path: &Path) -> Result<(String, Material)
     insert(&mut material, CA, cluster.certificate_authority_data.as_deref(), authority.as_deref(), &shown)?;
     let user_name = chosen.user.clone().unwrap_or_default();
     add_user(&mut material, user, &user_name, &shown)?;
-    let server = args.server.clone().or_else(|| cluster.server.clone()).ok_or_else(|| incomplete("it has no server"))?;
+    let server =
+        args.server.clone().or_else(|| cluster.server.clone()).ok_or_else(|| incomplete("it has no server"))?;
     Ok((server, material))
 }
 

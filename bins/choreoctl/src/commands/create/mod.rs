@@ -10,7 +10,7 @@ mod objects;
 use std::process::ExitCode;
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DynamicObject, PostParams};
+use kube::api::{DeleteParams, DynamicObject, PostParams};
 use openchoreo_types::{PlatformKind, labels};
 use serde_json::Value;
 
@@ -23,7 +23,6 @@ use crate::io::Io;
 use crate::output::{to_json, to_yaml, without_managed_fields};
 
 pub(crate) async fn run(args: CreateArgs, global: &GlobalArgs, io: &mut Io) -> Result<ExitCode, CliError> {
-    // Credentials are read first: a wrong file name should not leave half of a plane behind.
     let mut creation = Creation { cluster: Cluster::connect(global, io).await?, io };
     match args.kind {
         CreateKind::Organization(args) => creation.create(objects::organization(&args), &args.object.common).await?,
@@ -32,15 +31,13 @@ pub(crate) async fn run(args: CreateArgs, global: &GlobalArgs, io: &mut Io) -> R
         CreateKind::Environment(args) => creation.create(objects::environment(&args), &args.object.common).await?,
         CreateKind::DataPlane(args) => {
             let connection = credentials::read(&args.cluster, &args.object.name)?;
-            creation.create_secret(connection.secret, &args.object.common).await?;
             let plane = objects::data_plane(&args, connection.cluster);
-            creation.create(plane, &args.object.common).await?;
+            creation.create_plane(plane, connection.secret, &args.object.common).await?;
         }
         CreateKind::BuildPlane(args) => {
             let connection = credentials::read(&args.cluster, &args.object.name)?;
-            creation.create_secret(connection.secret, &args.object.common).await?;
             let plane = objects::build_plane(&args, connection.cluster);
-            creation.create(plane, &args.object.common).await?;
+            creation.create_plane(plane, connection.secret, &args.object.common).await?;
         }
         CreateKind::DeploymentPipeline(args) => {
             let pipeline = objects::deployment_pipeline(&args)?;
@@ -99,22 +96,28 @@ impl Creation<'_> {
         self.send(&kind, namespace.as_deref(), value, args).await
     }
 
-    /// Creates the Secret of a plane.
-    async fn create_secret(&mut self, mut secret: Secret, args: &CommonArgs) -> Result<(), CliError> {
-        let kind = Kind {
-            group: String::new(),
-            version: "v1".to_owned(),
-            kind: "Secret".to_owned(),
-            plural: "secrets".to_owned(),
-            singular: "secret".to_owned(),
-            short_names: Vec::new(),
-            namespaced: true,
-        };
+    /// Creates a plane with the Secret that it refers to, or neither.
+    async fn create_plane<K: PlatformKind>(
+        &mut self,
+        plane: K,
+        mut secret: Secret,
+        args: &CommonArgs,
+    ) -> Result<(), CliError> {
+        let kind = secret_kind();
         let namespace = self.cluster.namespace_for(&kind);
         secret.metadata.namespace.clone_from(&namespace);
+        let name = secret.metadata.name.clone().unwrap_or_default();
         let value =
             serde_json::to_value(&secret).map_err(|error| CliError::Format { reason: format!("secret: {error}") })?;
-        self.send(&kind, namespace.as_deref(), value, args).await
+        self.send(&kind, namespace.as_deref(), value, args).await?;
+        let result = self.create(plane, args).await;
+        if result.is_err() && args.dry_run.is_none() {
+            let secrets = self.cluster.objects(&kind, namespace.as_deref());
+            if let Err(source) = secrets.delete(&name, &DeleteParams::default()).await {
+                self.io.note(&format!("secret `{name}` is left behind: {source}"))?;
+            }
+        }
+        result
     }
 
     async fn organization_of(&self, namespace: &str, args: &CommonArgs) -> Result<String, CliError> {
@@ -161,11 +164,9 @@ impl Creation<'_> {
         let what = format!("{} `{name}`", kind.singular);
         let object: DynamicObject =
             serde_json::from_value(object).map_err(|source| CliError::Decode { object: what.clone(), source })?;
-        let parameters = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let parameters = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()) };
         match self.cluster.objects(kind, namespace).create(&parameters, &object).await {
-            Ok(created) => {
-                serde_json::to_value(created).map_err(|source| CliError::Decode { object: what, source })
-            }
+            Ok(created) => serde_json::to_value(created).map_err(|source| CliError::Decode { object: what, source }),
             Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Err(CliError::AlreadyExists {
                 kind: kind.singular.clone(),
                 name: name.to_owned(),
@@ -179,5 +180,17 @@ impl Creation<'_> {
                 }
             }
         }
+    }
+}
+
+fn secret_kind() -> Kind {
+    Kind {
+        group: String::new(),
+        version: "v1".to_owned(),
+        kind: "Secret".to_owned(),
+        plural: "secrets".to_owned(),
+        singular: "secret".to_owned(),
+        short_names: Vec::new(),
+        namespaced: true,
     }
 }

@@ -137,10 +137,7 @@ pub(super) fn deployment(args: &CreateDeployment) -> Deployment {
     let deployment = with_labels(Deployment::new(&args.object.name, spec), owner_labels(&args.owner));
     with_labels(
         deployment,
-        [
-            (labels::DEPLOYMENT_TRACK, args.deployment_track.as_str()),
-            (labels::ENVIRONMENT, args.environment.as_str()),
-        ],
+        [(labels::DEPLOYMENT_TRACK, args.deployment_track.as_str()), (labels::ENVIRONMENT, args.environment.as_str())],
     )
 }
 

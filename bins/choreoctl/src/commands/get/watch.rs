@@ -52,7 +52,8 @@ impl Watch<'_> {
         let path = self.path("");
         let form = if format.is_some() { Form::Objects } else { Form::Table };
         let answer = self.cluster.read(&path, form).await.map_err(|source| self.error(source))?;
-        let version = answer.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let version =
+            answer.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default().to_owned();
         match (format, answer) {
             (None, answer) => {
                 let table = decode_table(self.kind, answer)?;
@@ -113,12 +114,7 @@ impl Watch<'_> {
     }
 
     /// Prints one change; returns the version of the object.
-    fn show(
-        &mut self,
-        format: Option<OutputFormat>,
-        object: Value,
-        io: &mut Io,
-    ) -> Result<Option<String>, CliError> {
+    fn show(&mut self, format: Option<OutputFormat>, object: Value, io: &mut Io) -> Result<Option<String>, CliError> {
         let Some(format) = format else {
             let table = decode_table(self.kind, object)?;
             io.data(&self.printer.print(&table))?;

@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Prints both versions. A server that cannot be asked is a note, not a failure.
 pub(crate) async fn run(args: VersionArgs, global: &GlobalArgs, io: &mut Io) -> Result<ExitCode, CliError> {
-    match server_version(global, io).await {
+    let connecting = Cluster::connect(global, io);
+    match server_version(connecting).await {
         Ok(server) => print(args, Some(server), io)?,
         Err(error) => {
             print(args, None, io)?;
@@ -32,8 +33,8 @@ pub(crate) fn run_client(args: VersionArgs, io: &mut Io) -> Result<ExitCode, Cli
     Ok(ExitCode::SUCCESS)
 }
 
-async fn server_version(global: &GlobalArgs, io: &Io) -> Result<Value, CliError> {
-    let cluster = Cluster::connect(global, io).await?;
+async fn server_version(connecting: impl Future<Output = Result<Cluster, CliError>>) -> Result<Value, CliError> {
+    let cluster = connecting.await?;
     let client = cluster.client();
     let act = "read the server's version";
     let asked = tokio::time::timeout(PATIENCE, client.apiserver_version()).await;

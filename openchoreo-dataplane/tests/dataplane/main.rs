@@ -1,0 +1,18 @@
+//! The behaviour of this crate: renderers against recorded cases, planners against whole platforms without a cluster.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
+
+mod cases;
+mod deletion;
+mod deployment;
+mod golden;
+mod health;
+mod isolation;
+mod lab;
+mod track;
