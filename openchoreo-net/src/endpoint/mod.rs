@@ -57,7 +57,7 @@ impl Planner for EndpointPlanner {
             .control::<DataPlane>()
             .remote::<Namespace>()
             .remote::<Service>()
-            .remote::<Gateway>()
+            .remote_foreign::<Gateway>()
             .remote::<HTTPRoute>()
     }
 

@@ -7,7 +7,7 @@ use openchoreo_types::common::MaterialSource;
 use openchoreo_types::labels;
 use openchoreo_types::v1alpha1::{Build, DataPlane};
 
-use crate::harness::{COMPONENT, Plane, choreoctl};
+use crate::harness::{COMPONENT, Plane};
 
 /// One command a kind, with the object that it makes.
 const COMMANDS: &[(&str, &str)] = &[
@@ -149,18 +149,16 @@ async fn a_refused_plane_leaves_no_secret_behind() {
 
 #[tokio::test]
 async fn credentials_that_cannot_be_stored_are_told_before_anything_is_sent() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("config");
+    let plane = Plane::with_namespaces(&["acme"]).await;
     let text = "
 clusters: [{name: c, cluster: {server: 'https://c'}}]
 contexts: [{name: x, context: {cluster: c, user: u}}]
 current-context: x
 users: [{name: u, user: {exec: {command: login, apiVersion: client.authentication.k8s.io/v1}}}]
 ";
-    std::fs::write(&path, text).unwrap();
-    let path = path.to_str().unwrap();
-    let arguments = ["create", "buildplane", "--name", "main", "--from-kubeconfig", path, "--kubeconfig", path];
-    let err = choreoctl(&arguments, "").await.failure();
+    let path = plane.file("other-kubeconfig", text);
+    let arguments = ["create", "buildplane", "--name", "main", "-n", "acme", "--from-kubeconfig", &path];
+    let err = plane.run(&arguments).await.failure();
     assert!(err.contains("user `u`") && err.contains("it logs in with a program"), "{err}");
 }
 

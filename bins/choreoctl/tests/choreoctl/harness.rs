@@ -16,23 +16,23 @@ use tempfile::TempDir;
 
 /// What a command left behind.
 #[derive(Debug)]
-pub struct Outcome {
-    pub code: ExitCode,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Outcome {
+    pub(crate) code: ExitCode,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Outcome {
     /// Standard output of a command that must have succeeded.
     #[track_caller]
-    pub fn success(self) -> String {
+    pub(crate) fn success(self) -> String {
         assert_eq!(self.code, ExitCode::SUCCESS, "{self:?}");
         self.out
     }
 
     /// Standard error of a command that must have failed.
     #[track_caller]
-    pub fn failure(self) -> String {
+    pub(crate) fn failure(self) -> String {
         assert_eq!(self.code, ExitCode::FAILURE, "{self:?}");
         self.err
     }
@@ -40,10 +40,10 @@ impl Outcome {
 
 /// A buffer that a command writes to and a test reads.
 #[derive(Clone, Debug, Default)]
-pub struct Buffer(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Buffer(Arc<Mutex<Vec<u8>>>);
 
 impl Buffer {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
@@ -59,7 +59,7 @@ impl Write for Buffer {
 }
 
 /// Runs a command without any kubeconfig around it.
-pub async fn choreoctl(arguments: &[&str], input: &str) -> Outcome {
+pub(crate) async fn choreoctl(arguments: &[&str], input: &str) -> Outcome {
     let out = Buffer::default();
     let code_and_err = run(arguments, input, None, out.clone()).await;
     Outcome { code: code_and_err.0, out: out.text(), err: code_and_err.1 }
@@ -82,14 +82,14 @@ async fn run(arguments: &[&str], input: &str, kubeconfig: Option<&Path>, out: Bu
 }
 
 /// A control plane with the platform's kinds, and a kubeconfig for it.
-pub struct Plane {
+pub(crate) struct Plane {
     server: Server,
     _listener: Listener,
     folder: TempDir,
 }
 
 impl Plane {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let server = Server::default();
         let listener = Listener::start(server.clone(), ListenerSettings::default()).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -103,7 +103,7 @@ impl Plane {
     }
 
     /// A control plane with namespaces.
-    pub async fn with_namespaces(names: &[&str]) -> Self {
+    pub(crate) async fn with_namespaces(names: &[&str]) -> Self {
         let plane = Self::start().await;
         for name in names {
             plane.create_namespace(name).await;
@@ -111,46 +111,46 @@ impl Plane {
         plane
     }
 
-    pub async fn create_namespace(&self, name: &str) {
+    pub(crate) async fn create_namespace(&self, name: &str) {
         let mut namespace = Namespace::default();
         namespace.metadata.name = Some(name.to_owned());
         Api::<Namespace>::all(self.client()).create(&PostParams::default(), &namespace).await.unwrap();
     }
 
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         self.server.client()
     }
 
-    pub fn kubeconfig(&self) -> PathBuf {
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.folder.path().join("kubeconfig")
     }
 
     /// Writes a file beside the kubeconfig; returns its path.
-    pub fn file(&self, name: &str, text: &str) -> String {
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
         let path = self.folder.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Runs a command.
-    pub async fn run(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Outcome {
         self.run_with_input(arguments, "").await
     }
 
     /// Runs a command that reads standard input.
-    pub async fn run_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
+    pub(crate) async fn run_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
         let out = Buffer::default();
         let (code, err) = run(arguments, input, Some(&self.kubeconfig()), out.clone()).await;
         Outcome { code, out: out.text(), err }
     }
 
     /// Starts a command that does not end by itself; its output grows in the buffer.
-    pub fn start_command(&self, arguments: &[&str]) -> (tokio::task::JoinHandle<()>, Buffer) {
+    pub(crate) fn start_command(&self, arguments: &[&str]) -> (tokio::task::JoinHandle<()>, Buffer) {
         let out = Buffer::default();
         let (arguments, kubeconfig, buffer) = (
             arguments.iter().map(|argument| (*argument).to_owned()).collect::<Vec<_>>(),
@@ -166,7 +166,7 @@ impl Plane {
 }
 
 /// Looks again and again until something is so; a test that waits in vain is ended by the panic.
-pub async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     for _ in 0..2000 {
         if is_so() {
             return;
@@ -176,14 +176,14 @@ pub async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     panic!("{what} did not happen");
 }
 
-pub const PROJECT: &str = "
+pub(crate) const PROJECT: &str = "
 apiVersion: openchoreo.dev/v1alpha1
 kind: Project
 metadata: {name: shop, namespace: acme}
 spec: {deploymentPipelineRef: default-pipeline}
 ";
 
-pub const COMPONENT: &str = "
+pub(crate) const COMPONENT: &str = "
 apiVersion: openchoreo.dev/v1alpha1
 kind: Component
 metadata: {name: web, namespace: acme}

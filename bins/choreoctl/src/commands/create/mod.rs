@@ -72,7 +72,7 @@ impl Creation<'_> {
         let kind = Kind::of::<K>();
         let namespace = self.cluster.namespace_for(&kind);
         let organization = match &namespace {
-            Some(namespace) => Some(self.organization_of(namespace, args).await?),
+            Some(namespace) => Some(organization_of(&self.cluster, namespace, args).await?),
             None => None,
         };
         let meta = object.meta_mut();
@@ -120,14 +120,6 @@ impl Creation<'_> {
         result
     }
 
-    async fn organization_of(&self, namespace: &str, args: &CommonArgs) -> Result<String, CliError> {
-        match self.cluster.explicit_organization() {
-            Some(organization) => Ok(organization.to_owned()),
-            None if args.dry_run == Some(DryRun::Client) => Ok(namespace.to_owned()),
-            None => self.cluster.organization_of(namespace).await,
-        }
-    }
-
     async fn send(
         &mut self,
         kind: &Kind,
@@ -140,7 +132,7 @@ impl Creation<'_> {
             Some(DryRun::Client) => (object, " (dry run)"),
             dry_run => {
                 let is_dry = dry_run == Some(DryRun::Server);
-                let answer = self.post(kind, namespace, &name, object, is_dry).await?;
+                let answer = post(&self.cluster, kind, namespace, &name, object, is_dry).await?;
                 (answer, if is_dry { " (server dry run)" } else { "" })
             }
         };
@@ -152,32 +144,40 @@ impl Creation<'_> {
             None => self.io.line(&format!("{}/{name} created{suffix}", kind.printed())),
         }
     }
+}
 
-    async fn post(
-        &self,
-        kind: &Kind,
-        namespace: Option<&str>,
-        name: &str,
-        object: Value,
-        dry_run: bool,
-    ) -> Result<Value, CliError> {
-        let what = format!("{} `{name}`", kind.singular);
-        let object: DynamicObject =
-            serde_json::from_value(object).map_err(|source| CliError::Decode { object: what.clone(), source })?;
-        let parameters = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()) };
-        match self.cluster.objects(kind, namespace).create(&parameters, &object).await {
-            Ok(created) => serde_json::to_value(created).map_err(|source| CliError::Decode { object: what, source }),
-            Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Err(CliError::AlreadyExists {
-                kind: kind.singular.clone(),
-                name: name.to_owned(),
-                namespace: namespace.map(str::to_owned),
-            }),
-            Err(source) => {
-                let act = format!("create {what}");
-                match missing_namespace(&source) {
-                    Some(namespace) => Err(CliError::NoNamespace { act, namespace, waited_seconds: None }),
-                    None => Err(self.cluster.error(act, kind, source)),
-                }
+async fn organization_of(cluster: &Cluster, namespace: &str, args: &CommonArgs) -> Result<String, CliError> {
+    match cluster.explicit_organization() {
+        Some(organization) => Ok(organization.to_owned()),
+        None if args.dry_run == Some(DryRun::Client) => Ok(namespace.to_owned()),
+        None => cluster.organization_of(namespace).await,
+    }
+}
+
+async fn post(
+    cluster: &Cluster,
+    kind: &Kind,
+    namespace: Option<&str>,
+    name: &str,
+    object: Value,
+    dry_run: bool,
+) -> Result<Value, CliError> {
+    let what = format!("{} `{name}`", kind.singular);
+    let object: DynamicObject =
+        serde_json::from_value(object).map_err(|source| CliError::Decode { object: what.clone(), source })?;
+    let parameters = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()) };
+    match cluster.objects(kind, namespace).create(&parameters, &object).await {
+        Ok(created) => serde_json::to_value(created).map_err(|source| CliError::Decode { object: what, source }),
+        Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Err(CliError::AlreadyExists {
+            kind: kind.singular.clone(),
+            name: name.to_owned(),
+            namespace: namespace.map(str::to_owned),
+        }),
+        Err(source) => {
+            let act = format!("create {what}");
+            match missing_namespace(&source) {
+                Some(namespace) => Err(CliError::NoNamespace { act, namespace, waited_seconds: None }),
+                None => Err(cluster.error(act, kind, source)),
             }
         }
     }
