@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::extension::{BuildEngine, ComponentRenderer, Gateway, NetworkPolicyDialect};
 use crate::kind::Kind;
-use crate::naming::contract::{self, naming_contract};
+use crate::naming::contract::{self, hostname_contract, naming_contract};
 use crate::naming::{DefaultHostnames, DefaultNaming, HostnameScheme, NamingScheme, Visibility};
 use crate::planner::AnyPlanner;
 use crate::planners;
@@ -82,6 +82,12 @@ pub enum PlatformError {
     /// A naming scheme does not keep what every scheme must.
     #[error("the naming scheme breaks its contract: {}", violations.join("; "))]
     Naming {
+        /// What it breaks.
+        violations: Vec<String>,
+    },
+    /// A hostname scheme does not keep what every scheme must.
+    #[error("the hostname scheme breaks its contract: {}", violations.join("; "))]
+    Hostnames {
         /// What it breaks.
         violations: Vec<String>,
     },
@@ -292,11 +298,15 @@ impl PlatformBuilder {
     /// Checks that everything fits together.
     ///
     /// # Errors
-    /// Two extensions of one name, or a naming scheme that breaks its contract.
+    /// Two extensions of one name, or a naming or hostname scheme that breaks its contract.
     pub fn build(self) -> Result<Platform, PlatformError> {
         let violations = naming_contract(&*self.naming, &contract::samples());
         if !violations.is_empty() {
             return Err(PlatformError::Naming { violations });
+        }
+        let violations = hostname_contract(&*self.hostnames, &contract::samples());
+        if !violations.is_empty() {
+            return Err(PlatformError::Hostnames { violations });
         }
         let renderers = by_name("renderers", self.renderers, |renderer| renderer.component_type().to_owned())?;
         let build_engines = by_name("build engines", self.build_engines, |engine| engine.id().to_owned())?;
