@@ -5,8 +5,8 @@
 
 use openchoreo_core::naming::generate::generate;
 use openchoreo_core::naming::{
-    BuildId, CellId, ComponentId, DefaultNaming, DnsLabel, EndpointId, HostContext, Hostname, HostnameScheme, NameError,
-    NamespaceName, NamingScheme, OrganizationId, ResourceName,
+    BuildId, CellId, ComponentId, DefaultNaming, DnsLabel, EndpointId, HostContext, Hostname, HostnameScheme,
+    NameError, NamespaceName, NamingScheme, OrganizationId, ResourceName,
 };
 
 /// What a DNS label may have.

@@ -145,8 +145,7 @@ pub fn merge(previous: &[Condition], findings: &[Finding], generation: Option<i6
         .into_iter()
         .map(|(finding, _)| {
             let status = finding.reason.status.as_str();
-            let unchanged =
-                previous.iter().find(|old| old.type_ == finding.reason.condition && old.status == status);
+            let unchanged = previous.iter().find(|old| old.type_ == finding.reason.condition && old.status == status);
             Condition {
                 type_: finding.reason.condition.to_owned(),
                 status: status.to_owned(),
@@ -211,6 +210,7 @@ mod tests {
         let second = merge(&first, &[Finding::new(ThingReason::Bad, "two")], Some(2), at(20));
         assert_eq!(second[0].last_transition_time, Time(at(10)));
         assert_eq!((second[0].message.as_str(), second[0].observed_generation), ("two", Some(2)));
+        assert_eq!(ThingReason::ALL.len(), 4);
         let third = merge(&second, &[Finding::new(ThingReason::Good, "")], Some(2), at(30));
         assert_eq!(third[0].last_transition_time, Time(at(30)));
     }
@@ -224,10 +224,10 @@ mod tests {
             Finding::new(ThingReason::Bad, "why"),
         ];
         let once = merge(&[], &findings, None, at(1));
-        assert_eq!(once.iter().map(|c| (c.type_.as_str(), c.reason.as_str())).collect::<Vec<_>>(), [
-            ("Seen", "Seen"),
-            ("Ready", "Bad")
-        ]);
+        assert_eq!(
+            once.iter().map(|c| (c.type_.as_str(), c.reason.as_str())).collect::<Vec<_>>(),
+            [("Seen", "Seen"), ("Ready", "Bad")]
+        );
         assert_eq!(merge(&once, &findings, None, at(9)), once);
     }
 

@@ -13,7 +13,10 @@ use openchoreo_types::v1alpha1::{
 use serde_json::Value;
 
 use crate::kind::Kind;
-use crate::naming::{BuildId, CellId, ComponentId, EndpointId, Hostname, NameError, NamespaceName, NamingScheme, ResourceName, Visibility};
+use crate::naming::{
+    BuildId, CellId, ComponentId, EndpointId, Hostname, NameError, NamespaceName, NamingScheme, ResourceName,
+    Visibility,
+};
 use crate::plan::Rendered;
 use crate::world::Stored;
 
@@ -317,4 +320,3 @@ pub trait Gateway: fmt::Debug + Send + Sync {
     /// How the gateway takes one of its objects.
     fn observe(&self, kind: Kind, live: &Stored) -> RouteState;
 }
-

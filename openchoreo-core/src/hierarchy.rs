@@ -27,7 +27,9 @@ use crate::world::Select;
 #[non_exhaustive]
 pub enum HierarchyError {
     /// The namespace is of no organization.
-    #[error("namespace `{namespace}` belongs to no organization; create Organization `{namespace}`, or label the namespace `openchoreo.dev/organization`")]
+    #[error(
+        "namespace `{namespace}` belongs to no organization; create Organization `{namespace}`, or label the namespace `openchoreo.dev/organization`"
+    )]
     NoOrganization {
         /// The namespace.
         namespace: String,
@@ -300,7 +302,11 @@ pub fn child_labels(scope: &ComponentScope, name: &str, more: &[(&str, &str)]) -
 ///
 /// # Errors
 /// It does not exist.
-pub fn pipeline_of(cx: &PlanContext<'_>, organization: &str, project: &Project) -> Result<Arc<DeploymentPipeline>, HierarchyError> {
+pub fn pipeline_of(
+    cx: &PlanContext<'_>,
+    organization: &str,
+    project: &Project,
+) -> Result<Arc<DeploymentPipeline>, HierarchyError> {
     let name = &project.spec.deployment_pipeline_ref;
     cx.get(organization, name).ok_or_else(|| HierarchyError::NotFound {
         kind: "DeploymentPipeline",
@@ -324,7 +330,11 @@ pub struct EnvironmentScope {
 ///
 /// # Errors
 /// Either does not exist, or is being deleted.
-pub fn environment_of(cx: &PlanContext<'_>, organization: &str, name: &str) -> Result<EnvironmentScope, HierarchyError> {
+pub fn environment_of(
+    cx: &PlanContext<'_>,
+    organization: &str,
+    name: &str,
+) -> Result<EnvironmentScope, HierarchyError> {
     let not_found = |kind: &'static str, name: &str| HierarchyError::NotFound {
         kind,
         namespace: organization.to_owned(),

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::conditions::CommonReason;
 use crate::kind::{Kind, ObjectKey, PlaneKey};
-use crate::plan::effects::{Effect, NothingApplied, effects};
 use crate::plan::Plan;
+use crate::plan::effects::{Effect, NothingApplied, effects};
 use crate::planner::PlanContext;
 use crate::platform::Platform;
 use crate::world::wake::WakeIndex;
@@ -103,10 +103,10 @@ impl<'p> Offline<'p> {
     pub fn apply(&mut self, document: Value) -> Result<(), OfflineError> {
         let text = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (api_version, kind_name) = (text("apiVersion"), text("kind"));
-        let known = self.platform.control_kinds().into_iter();
-        let kind = known
-            .filter(|kind| kind.kind == kind_name && kind.api_version() == api_version)
-            .next_back()
+        let kinds = self.platform.control_kinds();
+        let kind = kinds
+            .into_iter()
+            .find(|kind| kind.kind == kind_name && kind.api_version() == api_version)
             .ok_or(OfflineError::UnknownKind { api_version, kind: kind_name.clone() })?;
         self.put(&PlaneKey::Control, kind, document).ok_or(OfflineError::NoName { kind: kind_name })
     }
@@ -117,7 +117,8 @@ impl<'p> Offline<'p> {
         let old = self.world.get(plane, &key).cloned();
         let old_json = old.as_ref().map(|old| old.json().clone());
         let metadata = object.get_mut("metadata")?.as_object_mut()?;
-        let inherited = |name: &str| old_json.as_ref().and_then(|old| old.pointer(&format!("/metadata/{name}"))).cloned();
+        let inherited =
+            |name: &str| old_json.as_ref().and_then(|old| old.pointer(&format!("/metadata/{name}"))).cloned();
         for name in ["uid", "deletionTimestamp", "creationTimestamp"] {
             if let Some(value) = inherited(name) {
                 metadata.insert(name.to_owned(), value);

@@ -226,8 +226,8 @@ pub struct PlatformBuilder {
 impl Default for PlatformBuilder {
     fn default() -> Self {
         Self {
-            naming: Arc::new(DefaultNaming::default()),
-            hostnames: Arc::new(DefaultHostnames::default()),
+            naming: Arc::new(DefaultNaming),
+            hostnames: Arc::new(DefaultHostnames),
             renderers: Vec::new(),
             build_engines: Vec::new(),
             gateway: None,
@@ -326,7 +326,11 @@ impl PlatformBuilder {
     }
 }
 
-fn by_name<T>(what: &'static str, all: Vec<T>, name_of: impl Fn(&T) -> String) -> Result<BTreeMap<String, T>, PlatformError> {
+fn by_name<T>(
+    what: &'static str,
+    all: Vec<T>,
+    name_of: impl Fn(&T) -> String,
+) -> Result<BTreeMap<String, T>, PlatformError> {
     let mut named = BTreeMap::new();
     for one in all {
         let name = name_of(&one);
@@ -341,7 +345,8 @@ fn by_name<T>(what: &'static str, all: Vec<T>, name_of: impl Fn(&T) -> String) -
 fn indexes(planners: &[Arc<dyn AnyPlanner>]) -> Vec<(Kind, &'static str, IndexFn)> {
     let mut indexes: Vec<(Kind, &'static str, IndexFn)> = vec![
         (Kind::of::<Component>(), INDEX_COMPONENT, |component| {
-            let (Some(project), Some(name)) = (text(component, "/spec/owner/projectName"), text(component, "/metadata/name"))
+            let (Some(project), Some(name)) =
+                (text(component, "/spec/owner/projectName"), text(component, "/metadata/name"))
             else {
                 return Vec::new();
             };
@@ -369,6 +374,8 @@ fn text<'a>(json: &'a Value, pointer: &str) -> Option<&'a str> {
 
 fn recorded_planes(object: &Value) -> Vec<String> {
     let planes = object.pointer("/status/planes").and_then(Value::as_array);
-    let name = |plane: &Value| Some(format!("{}/{}/{}", text(plane, "/kind")?, text(plane, "/namespace")?, text(plane, "/name")?));
+    let name = |plane: &Value| {
+        Some(format!("{}/{}/{}", text(plane, "/kind")?, text(plane, "/namespace")?, text(plane, "/name")?))
+    };
     planes.into_iter().flatten().filter_map(name).collect()
 }

@@ -66,7 +66,11 @@ pub fn check() -> anyhow::Result<Vec<String>> {
             problems.push(format!("{} is out of date; run `cargo xtask codegen`", path.display()));
         }
     }
-    problems.extend(strays(&files)?.into_iter().map(|path| format!("{} is no longer generated; run `cargo xtask codegen`", path.display())));
+    problems.extend(
+        strays(&files)?
+            .into_iter()
+            .map(|path| format!("{} is no longer generated; run `cargo xtask codegen`", path.display())),
+    );
     Ok(problems)
 }
 
@@ -136,7 +140,14 @@ fn conditions() -> String {
             let title = if kind == "*" { "Any kind" } else { kind };
             let _ = write!(text, "\n## {title}\n\n| condition | status | reason | meaning |\n|---|---|---|---|\n");
         }
-        let _ = writeln!(text, "| {} | {} | `{}` | {} |", reason.condition, reason.status.as_str(), reason.reason, reason.meaning);
+        let _ = writeln!(
+            text,
+            "| {} | {} | `{}` | {} |",
+            reason.condition,
+            reason.status.as_str(),
+            reason.reason,
+            reason.meaning
+        );
     }
     text
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask codegen [--check]`: the files that are made from code. `cargo xtask tidy`: rules no compiler checks.
 //! `cargo xtask pure`: the libraries stay free of I/O. `cargo xtask e2e --lane …`: the walk on a lane.
+#![expect(clippy::print_stderr, reason = "tasks speak to the person who runs them")]
 
 use std::process::{Command, ExitCode};
 

@@ -6,7 +6,8 @@ use anyhow::Context;
 
 use crate::root;
 
-const PURE: [&str; 5] = ["openchoreo-types", "openchoreo-core", "openchoreo-dataplane", "openchoreo-build", "openchoreo-net"];
+const PURE: [&str; 5] =
+    ["openchoreo-types", "openchoreo-core", "openchoreo-dataplane", "openchoreo-build", "openchoreo-net"];
 const IMPURE: [&str; 5] = ["tokio", "hyper", "rustls", "kube-client", "reqwest"];
 
 /// Impure dependencies of pure libraries.

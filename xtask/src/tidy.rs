@@ -43,13 +43,18 @@ pub fn problems() -> anyhow::Result<Vec<String>> {
         if name == "main.rs" && shown.starts_with("bins/") && shown.contains("/src/") && lines > MAIN_LIMIT {
             problems.push(format!("{shown} has {lines} lines; rules belong in lib.rs"));
         }
-        if text.contains("serde_saphyr") && !shown.ends_with("types/src/yaml.rs") && !shown.starts_with("openchoreo-embedded") && !shown.starts_with("xtask") {
+        if text.contains("serde_saphyr")
+            && !shown.ends_with("types/src/yaml.rs")
+            && !shown.starts_with("openchoreo-embedded")
+            && !shown.starts_with("xtask")
+        {
             problems.push(format!("{shown} uses the YAML library; `openchoreo_types::yaml` is the place"));
         }
     }
     let readme = read(&root().join("README.md")).unwrap_or_default();
     let manifest = read(&root().join("Cargo.toml"))?;
-    let msrv = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap_or_default().trim_matches('"');
+    let msrv =
+        manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap_or_default().trim_matches('"');
     if !readme.contains(msrv) {
         problems.push(format!("README.md does not say that Rust {msrv} is needed"));
     }

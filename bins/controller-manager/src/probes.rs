@@ -19,11 +19,14 @@ use crate::{Listen, RunError};
 
 /// Serves what is asked for; the servers end when the set is dropped.
 pub(crate) async fn serve(listen: Listen, engine: EngineHandle, registry: Registry) -> Result<JoinSet<()>, RunError> {
-    let probes = Router::new().route("/healthz", get(|| async { "ok" })).route("/readyz", get(readiness)).with_state(engine);
+    let probes =
+        Router::new().route("/healthz", get(|| async { "ok" })).route("/readyz", get(readiness)).with_state(engine);
     let metrics = Router::new().route("/metrics", get(exposition)).with_state(Arc::new(registry));
     let mut servers = JoinSet::new();
     match listen {
-        Listen { probes: Some(at), metrics: Some(same) } if at == same => spawn(&mut servers, at, probes.merge(metrics)).await?,
+        Listen { probes: Some(at), metrics: Some(same) } if at == same => {
+            spawn(&mut servers, at, probes.merge(metrics)).await?
+        }
         Listen { probes: at_probes, metrics: at_metrics } => {
             for (at, router) in [(at_probes, probes), (at_metrics, metrics)] {
                 if let Some(at) = at {
@@ -48,7 +51,11 @@ async fn spawn(servers: &mut JoinSet<()>, address: SocketAddr, router: Router) -
 
 /// Ready when every watch of the control plane has listed.
 async fn readiness(State(engine): State<EngineHandle>) -> impl IntoResponse {
-    if engine.is_ready() { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "waiting for the control plane to be listed") }
+    if engine.is_ready() {
+        (StatusCode::OK, "ok")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "waiting for the control plane to be listed")
+    }
 }
 
 async fn exposition(State(registry): State<Arc<Registry>>) -> impl IntoResponse {

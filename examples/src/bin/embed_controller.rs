@@ -43,7 +43,8 @@ async fn main() -> anyhow::Result<()> {
     for manifest in SAMPLE {
         install::apply(&stage.control, yaml::documents(manifest)?).await?;
     }
-    let component = kube::Api::<Component>::namespaced(stage.control.clone(), "default-project").get("hello-world").await?;
+    let component =
+        kube::Api::<Component>::namespaced(stage.control.clone(), "default-project").get("hello-world").await?;
     let source = component.spec.build.context("the sample says how it is built")?;
     let build = json!({
         "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Build",
@@ -58,7 +59,8 @@ async fn main() -> anyhow::Result<()> {
     });
     install::apply(&stage.control, vec![build]).await?;
 
-    let url = tokio::time::timeout(PATIENCE, address(&stage)).await.context("the endpoint got no address in time")??;
+    let url =
+        tokio::time::timeout(PATIENCE, address(&stage)).await.context("the endpoint got no address in time")??;
     let answer = request::get(stage.gateway, &stage.gateway_authority, &url).await?;
     println!("{url}\nanswered {}:\n{}", answer.status, answer.body.trim_end());
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret;
-use kube::config::{AuthInfo, Cluster, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext};
+use kube::config::{
+    AuthInfo, Cluster, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext,
+};
 use openchoreo_types::common::{AuthSource, ClusterSpecError, KubernetesCluster, MaterialSource, PlaneKind, PlaneRef};
 use openchoreo_types::v1alpha1::{BuildPlane, DataPlane};
 use sha2::{Digest, Sha256};
@@ -111,10 +113,14 @@ impl Credentials {
             },
             AuthSource::Token(source) => {
                 let bytes = material(source, cx, namespace)?;
-                let token = String::from_utf8(bytes).map_err(|_| ClientError::Malformed { what: "the token", problem: "it is not text".into() })?;
+                let token = String::from_utf8(bytes)
+                    .map_err(|_| ClientError::Malformed { what: "the token", problem: "it is not text".into() })?;
                 let token = token.trim().to_owned();
                 if token.is_empty() || token.chars().any(|c| c.is_control() || c.is_whitespace()) {
-                    return Err(ClientError::Malformed { what: "the token", problem: "it is empty or holds white space; give the raw token".into() });
+                    return Err(ClientError::Malformed {
+                        what: "the token",
+                        problem: "it is empty or holds white space; give the raw token".into(),
+                    });
                 }
                 Login::Token(token)
             }
@@ -198,7 +204,12 @@ impl Credentials {
 }
 
 /// PEM text that is inline (plain, or as base64 as upstream writes it) or in a Secret.
-fn pem(what: &'static str, source: MaterialSource<'_>, cx: &PlanContext<'_>, namespace: &str) -> Result<Vec<u8>, ClientError> {
+fn pem(
+    what: &'static str,
+    source: MaterialSource<'_>,
+    cx: &PlanContext<'_>,
+    namespace: &str,
+) -> Result<Vec<u8>, ClientError> {
     const MARK: &[u8] = b"-----BEGIN ";
     let bytes = material(source, cx, namespace)?;
     let is_pem = |bytes: &[u8]| bytes.windows(MARK.len()).any(|window| window == MARK);
@@ -208,7 +219,10 @@ fn pem(what: &'static str, source: MaterialSource<'_>, cx: &PlanContext<'_>, nam
     let compact: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     match STANDARD.decode(compact) {
         Ok(decoded) if is_pem(&decoded) => Ok(decoded),
-        _ => Err(ClientError::Malformed { what, problem: "it is neither PEM (`-----BEGIN …`) nor base64 of PEM".into() }),
+        _ => Err(ClientError::Malformed {
+            what,
+            problem: "it is neither PEM (`-----BEGIN …`) nor base64 of PEM".into(),
+        }),
     }
 }
 
@@ -221,10 +235,8 @@ fn material(source: MaterialSource<'_>, cx: &PlanContext<'_>, namespace: &str) -
                 name: name.to_owned(),
                 key: key.to_owned(),
             })?;
-            let value = secret.data.as_ref().and_then(|data| data.get(key)).ok_or_else(|| ClientError::KeyNotFound {
-                namespace: namespace.to_owned(),
-                name: name.to_owned(),
-                key: key.to_owned(),
+            let value = secret.data.as_ref().and_then(|data| data.get(key)).ok_or_else(|| {
+                ClientError::KeyNotFound { namespace: namespace.to_owned(), name: name.to_owned(), key: key.to_owned() }
             })?;
             Ok(value.0.clone())
         }

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
-use openchoreo_types::common::PlaneRef;
+use openchoreo_types::common::{PlaneKind, PlaneRef};
+use openchoreo_types::v1alpha1::{BuildPlane, DataPlane};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -30,6 +32,9 @@ use crate::plan::effects::{Applied, Effect, effects};
 use crate::plan::{Plan, Wanted};
 use crate::planner::PlanContext;
 use crate::world::{Disconnect, PlaneState, Stored};
+
+/// How long a plane whose credentials are gone keeps its connection, in case it turns out to be going itself.
+const ORPHAN_GRACE: Duration = Duration::from_secs(2);
 
 /// Does one piece of work.
 pub(super) async fn run(shared: &Arc<Shared>, work: &Work) {
@@ -106,7 +111,15 @@ enum Trouble {
     Terminal(String),
 }
 
-async fn fail(shared: &Shared, work: &Work, key: &ObjectKey, plan: &Plan, effect: &Effect, trouble: Trouble, manager: &str) {
+async fn fail(
+    shared: &Shared,
+    work: &Work,
+    key: &ObjectKey,
+    plan: &Plan,
+    effect: &Effect,
+    trouble: Trouble,
+    manager: &str,
+) {
     let (message, retry) = match trouble {
         Trouble::Stale => {
             shared.schedule(work.clone(), Instant::now() + shared.settings.backoff.0);
@@ -164,7 +177,8 @@ async fn send(shared: &Shared, effect: &Effect, manager: &str) -> Result<(), Tro
         Ok(Ok(())) => "ok",
         Ok(Err(_)) | Err(_) => "error",
     };
-    let label = plane.remote().map_or_else(|| "control".to_owned(), |plane| format!("{}/{}", plane.namespace, plane.name));
+    let label =
+        plane.remote().map_or_else(|| "control".to_owned(), |plane| format!("{}/{}", plane.namespace, plane.name));
     shared.metrics.count_request(&RequestLabels { plane: label, verb, result });
     debug!(%verb, %plane, result, "request");
     match outcome {
@@ -200,7 +214,9 @@ fn route(shared: &Shared, plane: &PlaneKey) -> Result<(Client, Arc<Semaphore>), 
 
 /// Lets the lane of a plane find out whether the plane still answers.
 fn raise_trouble(shared: &Shared, plane: &PlaneKey) {
-    if let Some(lane) = plane.remote().and_then(|remote| shared.lanes.lock().get(remote).map(|lane| Arc::clone(&lane.trouble))) {
+    if let Some(lane) =
+        plane.remote().and_then(|remote| shared.lanes.lock().get(remote).map(|lane| Arc::clone(&lane.trouble)))
+    {
         lane.notify_one();
     }
 }
@@ -208,35 +224,43 @@ fn raise_trouble(shared: &Shared, plane: &PlaneKey) {
 async fn request(shared: &Shared, effect: &Effect, client: Client, manager: &str) -> Result<(), kube::Error> {
     let put = |kind: Kind, answer: kube::api::DynamicObject| {
         if let Ok(json) = serde_json::to_value(answer) {
-            shared.put(effect.plane(), kind, json);
+            shared.put_answer(effect.plane(), kind, json);
         }
     };
     match effect {
         Effect::Finalizers { key, patch } => {
             let patch = Patch::Merge(patch);
-            let answer = api(client, key.kind, &key.namespace).patch(&key.name, &PatchParams::default(), &patch).await?;
-            if answer.metadata.deletion_timestamp.is_none() || answer.metadata.finalizers.as_ref().is_some_and(|f| !f.is_empty()) {
+            let answer =
+                api(client, key.kind, &key.namespace).patch(&key.name, &PatchParams::default(), &patch).await?;
+            if answer.metadata.deletion_timestamp.is_none()
+                || answer.metadata.finalizers.as_ref().is_some_and(|f| !f.is_empty())
+            {
                 put(key.kind, answer);
             }
         }
         Effect::Status { key, object } => {
             let params = PatchParams::apply(manager).force();
-            let answer = api(client, key.kind, &key.namespace).patch_status(&key.name, &params, &Patch::Apply(object)).await?;
+            let answer =
+                api(client, key.kind, &key.namespace).patch_status(&key.name, &params, &Patch::Apply(object)).await?;
             put(key.kind, answer);
         }
         Effect::Apply(wanted) => {
             let key = &wanted.key;
             let params = PatchParams::apply(manager).force();
-            let answer = api(client, key.kind, &key.namespace).patch(&key.name, &params, &Patch::Apply(&wanted.object)).await?;
+            let answer =
+                api(client, key.kind, &key.namespace).patch(&key.name, &params, &Patch::Apply(&wanted.object)).await?;
             if let Ok(json) = serde_json::to_value(answer) {
                 remember(shared, wanted, &json);
-                shared.put(&wanted.plane, key.kind, json);
+                shared.put_answer(&wanted.plane, key.kind, json);
             }
         }
         Effect::Delete(deletion) => {
             let key = &deletion.key;
             let params = DeleteParams {
-                preconditions: Some(Preconditions { uid: Some(deletion.uid.clone()).filter(|uid| !uid.is_empty()), resource_version: None }),
+                preconditions: Some(Preconditions {
+                    uid: Some(deletion.uid.clone()).filter(|uid| !uid.is_empty()),
+                    resource_version: None,
+                }),
                 propagation_policy: Some(PropagationPolicy::Background),
                 ..DeleteParams::default()
             };
@@ -327,34 +351,47 @@ async fn connect(shared: &Arc<Shared>, work: &Work, plane: &PlaneRef) {
             shared.change(|world| world.forget_plane(&key));
             return;
         }
-        Err(error) => return misconfigured(shared, plane, &key, chain(&error)),
+        Err(error) => return misconfigured(shared, work, plane, &key, chain(&error)),
     };
     let fingerprint = credentials.fingerprint();
-    if shared.lanes.lock().get(plane).is_some_and(|lane| lane.fingerprint == fingerprint) {
+    if let Some(lane) = shared.lanes.lock().get_mut(plane)
+        && lane.fingerprint == fingerprint
+    {
+        lane.orphaned = None;
         return;
     }
     let client = match credentials.client().await {
         Ok(client) => client,
-        Err(error) => return misconfigured(shared, plane, &key, chain(&error)),
+        Err(error) => return misconfigured(shared, work, plane, &key, chain(&error)),
     };
     shared.change(|world| world.set_plane_state(&key, PlaneState::Unknown));
     let lane = Lane::open(shared, plane.clone(), credentials.server().to_owned(), client, fingerprint);
     shared.lanes.lock().insert(plane.clone(), lane);
 }
 
-/// A plane that is being deleted keeps the client it has when its credentials go first: it is needed for cleaning.
-fn misconfigured(shared: &Shared, plane: &PlaneRef, key: &PlaneKey, error: String) {
-    let registration = ObjectKey {
-        kind: match plane.kind {
-            openchoreo_types::common::PlaneKind::DataPlane => Kind::of::<openchoreo_types::v1alpha1::DataPlane>(),
-            openchoreo_types::common::PlaneKind::BuildPlane => Kind::of::<openchoreo_types::v1alpha1::BuildPlane>(),
-        },
-        namespace: plane.namespace.clone(),
-        name: plane.name.clone(),
+/// A plane that goes, alone or with its namespace, keeps the client that it has when its credentials go first: it is
+/// needed for cleaning. Since watches of different kinds are not ordered, a little while is waited for that news.
+fn misconfigured(shared: &Shared, work: &Work, plane: &PlaneRef, key: &PlaneKey, error: String) {
+    let kind = match plane.kind {
+        PlaneKind::DataPlane => Kind::of::<DataPlane>(),
+        PlaneKind::BuildPlane => Kind::of::<BuildPlane>(),
     };
-    let is_deleting = shared.world.read().get(&PlaneKey::Control, &registration).is_some_and(|live| live.is_deleting());
-    if is_deleting && shared.lanes.lock().contains_key(plane) {
-        return;
+    let registration = ObjectKey { kind, namespace: plane.namespace.clone(), name: plane.name.clone() };
+    let namespace = ObjectKey::of::<Namespace>("", &plane.namespace);
+    let is_going = {
+        let world = shared.world.read();
+        [registration, namespace].iter().any(|key| world.get(&PlaneKey::Control, key).is_some_and(|live| live.is_deleting()))
+    };
+    if let Some(lane) = shared.lanes.lock().get_mut(plane) {
+        let now = Instant::now();
+        let since = *lane.orphaned.get_or_insert(now);
+        if is_going {
+            return;
+        }
+        if now < since + ORPHAN_GRACE {
+            shared.schedule(work.clone(), since + ORPHAN_GRACE);
+            return;
+        }
     }
     shared.lanes.lock().remove(plane);
     shared.change(|world| world.set_plane_state(key, PlaneState::Misconfigured { error }));

@@ -34,6 +34,8 @@ pub(super) struct Lane {
     pub(super) room: Arc<Semaphore>,
     pub(super) fingerprint: [u8; 32],
     pub(super) trouble: Arc<Notify>,
+    /// Since when its credentials cannot be resolved any more.
+    pub(super) orphaned: Option<Instant>,
     task: AbortHandle,
 }
 
@@ -45,7 +47,13 @@ impl Drop for Lane {
 
 impl Lane {
     /// Opens a lane.
-    pub(super) fn open(shared: &Arc<Shared>, plane: PlaneRef, server: String, client: Client, fingerprint: [u8; 32]) -> Self {
+    pub(super) fn open(
+        shared: &Arc<Shared>,
+        plane: PlaneRef,
+        server: String,
+        client: Client,
+        fingerprint: [u8; 32],
+    ) -> Self {
         let trouble = Arc::new(Notify::new());
         let runner = Runner {
             shared: Arc::clone(shared),
@@ -56,7 +64,7 @@ impl Lane {
         };
         let task = tokio::spawn(runner.run()).abort_handle();
         let room = Arc::new(Semaphore::new(shared.settings.plane_concurrency));
-        Self { client, room, fingerprint, trouble, task }
+        Self { client, room, fingerprint, trouble, orphaned: None, task }
     }
 }
 
@@ -236,7 +244,9 @@ fn trouble(what: &str, error: &kube::Error) -> Ended {
 
 fn watch_trouble(kind: Kind, error: &watcher::Error) -> Ended {
     let cause = match error {
-        watcher::Error::InitialListFailed(source) | watcher::Error::WatchStartFailed(source) | watcher::Error::WatchFailed(source) => cause_of(source),
+        watcher::Error::InitialListFailed(source)
+        | watcher::Error::WatchStartFailed(source)
+        | watcher::Error::WatchFailed(source) => cause_of(source),
         watcher::Error::WatchError(_) | watcher::Error::NoResourceVersion => Disconnect::ServerError,
     };
     Ended::Trouble(cause, format!("cannot watch {kind}: {}", chain(error)))
@@ -253,7 +263,11 @@ pub(super) fn cause_of(error: &kube::Error) -> Disconnect {
         other => {
             let text = chain(other).to_ascii_lowercase();
             // The client gives TLS failures no type of their own.
-            if text.contains("certificate") || text.contains("unknownissuer") { Disconnect::TlsRefused } else { Disconnect::NoAnswer }
+            if text.contains("certificate") || text.contains("unknownissuer") {
+                Disconnect::TlsRefused
+            } else {
+                Disconnect::NoAnswer
+            }
         }
     }
 }

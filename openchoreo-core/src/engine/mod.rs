@@ -142,7 +142,12 @@ impl Engine {
     }
 
     /// An engine with a clock of the caller's.
-    pub fn with_clock(platform: Arc<Platform>, control: Client, settings: EngineSettings, clock: fn() -> Timestamp) -> Self {
+    pub fn with_clock(
+        platform: Arc<Platform>,
+        control: Client,
+        settings: EngineSettings,
+        clock: fn() -> Timestamp,
+    ) -> Self {
         let (sender, work) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::new(platform, control, settings, clock, sender));
         Self { shared, work, ready: channel::Sender::new(false) }

@@ -2,7 +2,7 @@
 //!
 //! Locks are held for moments only, never across an await, and always in the order World, wake index, the rest.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -48,6 +48,33 @@ pub(super) struct Failure {
 /// What an apply left behind: digest of the wanted object, and of the live object that came of it.
 pub(super) type AppliedMemory = HashMap<(PlaneKey, ObjectKey), (u64, u64)>;
 
+/// The uids of objects that went lately.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    uids: HashSet<String>,
+    order: VecDeque<String>,
+}
+
+impl Gone {
+    /// How many are remembered: far more than there are requests in flight.
+    const LIMIT: usize = 4096;
+
+    fn contains(&self, uid: &str) -> bool {
+        self.uids.contains(uid)
+    }
+
+    fn add(&mut self, uid: &str) {
+        if self.uids.insert(uid.to_owned()) {
+            self.order.push_back(uid.to_owned());
+        }
+        if self.order.len() > Self::LIMIT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.uids.remove(&oldest);
+        }
+    }
+}
+
 pub(super) struct Shared {
     pub(super) platform: Arc<Platform>,
     pub(super) control: Client,
@@ -59,6 +86,7 @@ pub(super) struct Shared {
     pub(super) failures: Mutex<HashMap<Work, Failure>>,
     pub(super) applied: Mutex<AppliedMemory>,
     pub(super) metrics: Metrics,
+    gone: Mutex<Gone>,
     clock: fn() -> Timestamp,
     queue: mpsc::UnboundedSender<ScheduleRequest<Work>>,
     planners: HashMap<Kind, Vec<usize>>,
@@ -87,6 +115,7 @@ impl Shared {
             failures: Mutex::default(),
             applied: Mutex::default(),
             metrics: Metrics::default(),
+            gone: Mutex::default(),
             clock,
             queue,
             planners,
@@ -139,9 +168,23 @@ impl Shared {
         self.change(|world| world.put(plane, kind, object));
     }
 
+    /// Puts an object as an answer to a request showed it. The watch may have been faster: what it has told to be gone
+    /// does not come back.
+    pub(super) fn put_answer(&self, plane: &PlaneKey, kind: Kind, object: Value) {
+        let uid = object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
+        if !self.gone.lock().contains(uid) {
+            self.put(plane, kind, object);
+        }
+    }
+
     /// Takes an object of a plane away.
     pub(super) fn remove(&self, plane: &PlaneKey, key: &ObjectKey) {
-        self.change(|world| world.remove(plane, key));
+        self.change(|world| {
+            if let Some(live) = world.get(plane, key) {
+                self.gone.lock().add(live.uid());
+            }
+            world.remove(plane, key)
+        });
         self.applied.lock().remove(&(plane.clone(), key.clone()));
     }
 }

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
+use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch_kind};
-use kube::Client;
 use tokio::sync::mpsc;
 use tracing::warn;
 
@@ -55,7 +55,9 @@ pub(super) async fn control(shared: Arc<Shared>, kind: Kind, synced: mpsc::Unbou
                     let _ = synced.send(kind);
                 }
             }
-            Err(error) => warn!(%kind, error = %crate::extension::chain(&error), "watch of the control plane failed; it is tried again"),
+            Err(error) => {
+                warn!(%kind, error = %crate::extension::chain(&error), "watch of the control plane failed; it is tried again")
+            }
         }
     }
 }

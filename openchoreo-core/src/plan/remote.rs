@@ -37,12 +37,19 @@ pub fn usable(cx: &PlanContext<'_>, plane: &PlaneKey) -> Result<(), Finding> {
     if let Some(plane) = plane.remote()
         && registration(cx, plane) != Registration::Present
     {
-        let message = format!("{} `{}` does not exist in namespace `{}` or is being deleted", plane.kind.as_str(), plane.name, plane.namespace);
+        let message = format!(
+            "{} `{}` does not exist in namespace `{}` or is being deleted",
+            plane.kind.as_str(),
+            plane.name,
+            plane.namespace
+        );
         return Err(Finding::new(CommonReason::PlaneNotFound, message));
     }
     match cx.plane_state(plane) {
         PlaneState::Connected { .. } => Ok(()),
-        PlaneState::Unknown => Err(Finding::new(CommonReason::PlaneNotConnected, format!("{plane} is not connected yet"))),
+        PlaneState::Unknown => {
+            Err(Finding::new(CommonReason::PlaneNotConnected, format!("{plane} is not connected yet")))
+        }
         PlaneState::Unreachable { error, .. } | PlaneState::Misconfigured { error } => {
             Err(Finding::new(CommonReason::PlaneUnreachable, format!("{plane} cannot be used: {error}")))
         }

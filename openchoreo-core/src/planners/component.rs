@@ -7,8 +7,8 @@ use kube::Resource;
 use kube::core::ObjectMeta;
 use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{
-    Build, BuildTemplateSpec, Component, DeployableArtifact, Deployment, DeploymentTrack, DeploymentTrackSpec, Endpoint,
-    Organization, Project,
+    Build, BuildTemplateSpec, Component, DeployableArtifact, Deployment, DeploymentTrack, DeploymentTrackSpec,
+    Endpoint, Organization, Project,
 };
 
 use crate::conditions::CommonReason;
@@ -69,7 +69,11 @@ impl Planner for ComponentPlanner {
             return plan;
         }
         plan.finalizer = Finalizer::Hold(COMPONENT_FINALIZER);
-        let owner = Owner::object(Component::KIND, component.metadata.namespace.as_deref().unwrap_or_default(), name_of(component));
+        let owner = Owner::object(
+            Component::KIND,
+            component.metadata.namespace.as_deref().unwrap_or_default(),
+            name_of(component),
+        );
         match scope_of_component(cx, &Arc::new(component.clone())) {
             Err(error) => draft.add(error.into()),
             Ok(scope) => {
@@ -96,17 +100,26 @@ impl ComponentPlanner {
         let spec = &scope.component.spec;
         let known = || cx.platform().component_types().collect::<Vec<_>>().join(", ");
         if cx.platform().renderer(&spec.type_).is_none() {
-            draft.find(ComponentReason::UnknownComponentType, format!("`spec.type` is `{}`; this platform deploys {}", spec.type_, known()));
+            draft.find(
+                ComponentReason::UnknownComponentType,
+                format!("`spec.type` is `{}`; this platform deploys {}", spec.type_, known()),
+            );
         }
         if let Some(build) = &spec.build {
             let engine = build.template_ref.engine();
             if cx.platform().build_engine(engine).is_none() {
                 let engines = cx.platform().build_engine_ids().collect::<Vec<_>>().join(", ");
-                draft.find(ComponentReason::UnknownBuildEngine, format!("`spec.build.templateRef.engine` is `{engine}`; this platform has {engines}"));
+                draft.find(
+                    ComponentReason::UnknownBuildEngine,
+                    format!("`spec.build.templateRef.engine` is `{engine}`; this platform has {engines}"),
+                );
             }
         }
         let id = scope.id();
-        draft.find(ComponentReason::ComponentCreated, format!("component of project `{}` in organization `{}`", id.project, id.organization));
+        draft.find(
+            ComponentReason::ComponentCreated,
+            format!("component of project `{}` in organization `{}`", id.project, id.organization),
+        );
     }
 }
 

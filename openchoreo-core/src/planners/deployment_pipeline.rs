@@ -21,7 +21,12 @@ crate::reasons! {
 
 /// The environment that new artifacts are deployed to: the source of the first promotion path.
 pub fn first_environment(pipeline: &DeploymentPipeline) -> Option<&str> {
-    pipeline.spec.promotion_paths.first().map(|path| path.source_environment_ref.as_str()).filter(|name| !name.is_empty())
+    pipeline
+        .spec
+        .promotion_paths
+        .first()
+        .map(|path| path.source_environment_ref.as_str())
+        .filter(|name| !name.is_empty())
 }
 
 /// An environment that the paths of a pipeline lead back to, with the way; nothing where they lead forward only.
@@ -80,20 +85,38 @@ impl Planner for DeploymentPipelinePlanner {
                 let paths = &pipeline.spec.promotion_paths;
                 let named: BTreeSet<&str> = paths
                     .iter()
-                    .flat_map(|path| path.target_environment_refs.iter().map(|t| t.name.as_str()).chain([path.source_environment_ref.as_str()]))
+                    .flat_map(|path| {
+                        path.target_environment_refs
+                            .iter()
+                            .map(|t| t.name.as_str())
+                            .chain([path.source_environment_ref.as_str()])
+                    })
                     .collect();
-                let missing: Vec<_> = named.iter().filter(|name| cx.get::<Environment>(&home.organization, name).is_none()).collect();
+                let missing: Vec<_> =
+                    named.iter().filter(|name| cx.get::<Environment>(&home.organization, name).is_none()).collect();
                 if let Some(way) = cycle(pipeline) {
-                    draft.find(DeploymentPipelineReason::PromotionCycle, format!("`spec.promotionPaths` leads in a circle: {}", way.join(" → ")));
+                    draft.find(
+                        DeploymentPipelineReason::PromotionCycle,
+                        format!("`spec.promotionPaths` leads in a circle: {}", way.join(" → ")),
+                    );
                 } else if named.is_empty() {
-                    draft.find(DeploymentPipelineReason::NoPromotionPaths, "`spec.promotionPaths` is empty; give at least one path with a source environment");
+                    draft.find(
+                        DeploymentPipelineReason::NoPromotionPaths,
+                        "`spec.promotionPaths` is empty; give at least one path with a source environment",
+                    );
                 } else if missing.is_empty() {
-                    draft.find(DeploymentPipelineReason::DeploymentPipelineAvailable, format!("{} environments", named.len()));
+                    draft.find(
+                        DeploymentPipelineReason::DeploymentPipelineAvailable,
+                        format!("{} environments", named.len()),
+                    );
                 } else {
                     let list = missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
                     draft.find(
                         DeploymentPipelineReason::EnvironmentNotFound,
-                        format!("`spec.promotionPaths` names environments that do not exist in namespace `{}`: {list}", home.organization),
+                        format!(
+                            "`spec.promotionPaths` names environments that do not exist in namespace `{}`: {list}",
+                            home.organization
+                        ),
                     );
                 }
             }

@@ -51,8 +51,16 @@ impl Planner for OrganizationPlanner {
             let ours = live.filter(|n| n.label(labels::OWNER) == Some(&owner.label_value()) && !is_protected(name));
             match ours {
                 Some(namespace) => {
-                    plan.delete(&PlaneKey::Control, ObjectKey::of::<Namespace>("", name), namespace.uid(), namespace.is_deleting());
-                    draft.find(CommonReason::Deleting, format!("namespace `{name}` and what is in it are being deleted"));
+                    plan.delete(
+                        &PlaneKey::Control,
+                        ObjectKey::of::<Namespace>("", name),
+                        namespace.uid(),
+                        namespace.is_deleting(),
+                    );
+                    draft.find(
+                        CommonReason::Deleting,
+                        format!("namespace `{name}` and what is in it are being deleted"),
+                    );
                 }
                 None => {
                     plan.finalizer = Finalizer::Release(ORGANIZATION_FINALIZER);
@@ -78,7 +86,10 @@ impl Planner for OrganizationPlanner {
         plan.want(&PlaneKey::Control, &owner, &namespace_of(name));
         match live {
             Some(live) if live.is_deleting() => {
-                draft.find(OrganizationReason::NamespaceProgressing, format!("namespace `{name}` is being deleted; it is made anew when it is gone"));
+                draft.find(
+                    OrganizationReason::NamespaceProgressing,
+                    format!("namespace `{name}` is being deleted; it is made anew when it is gone"),
+                );
                 // Applying to a namespace that is going away would only mark it as ours for its last moments.
                 plan.wanted.clear();
             }
@@ -86,7 +97,9 @@ impl Planner for OrganizationPlanner {
                 draft.status.namespace = Some(name.to_owned());
                 draft.find(OrganizationReason::NamespaceCreated, format!("namespace `{name}` exists"));
             }
-            None => draft.find(OrganizationReason::NamespaceProgressing, format!("namespace `{name}` is being created")),
+            None => {
+                draft.find(OrganizationReason::NamespaceProgressing, format!("namespace `{name}` is being created"))
+            }
         }
         plan.report(&draft.finish(cx.now()));
         plan
@@ -94,7 +107,8 @@ impl Planner for OrganizationPlanner {
 }
 
 fn namespace_of(name: &str) -> Namespace {
-    let own = [(labels::MANAGED_BY, labels::managed_by::CONTROL_PLANE), (labels::ORGANIZATION, name), (labels::NAME, name)];
+    let own =
+        [(labels::MANAGED_BY, labels::managed_by::CONTROL_PLANE), (labels::ORGANIZATION, name), (labels::NAME, name)];
     Namespace {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),

@@ -1,10 +1,10 @@
 //! DataPlane, and what a BuildPlane shares with it: the verdict on a real connection, and letting a plane go.
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Namespace;
 use openchoreo_types::PlatformKind;
 use openchoreo_types::common::{KubernetesCluster, PlaneConnection, PlaneRef};
 use openchoreo_types::v1alpha1::{Build, DataPlane, Deployment, Endpoint, Organization};
-use k8s_openapi::api::core::v1::Namespace;
 
 use crate::conditions::{CommonReason, Finding};
 use crate::hierarchy::home_of;
@@ -51,7 +51,10 @@ impl Planner for DataPlanePlanner {
 
     fn plan(&self, cx: &PlanContext<'_>, plane: &DataPlane) -> Plan {
         let mut draft = StatusDraft::of(plane);
-        let key = PlaneKey::data_plane(plane.metadata.namespace.clone().unwrap_or_default(), plane.metadata.name.clone().unwrap_or_default());
+        let key = PlaneKey::data_plane(
+            plane.metadata.namespace.clone().unwrap_or_default(),
+            plane.metadata.name.clone().unwrap_or_default(),
+        );
         let verdict = judge(cx, plane, &key, &plane.spec.kubernetes_cluster, DATA_PLANE_FINALIZER);
         draft.status.connection = verdict.connection;
         draft.add(verdict.finding);
@@ -63,7 +66,12 @@ impl Planner for DataPlanePlanner {
 
 /// The kinds that the planner of a plane reads.
 pub fn plane_uses() -> Uses {
-    Uses::new().control::<Namespace>().control::<Organization>().control::<Deployment>().control::<Endpoint>().control::<Build>()
+    Uses::new()
+        .control::<Namespace>()
+        .control::<Organization>()
+        .control::<Deployment>()
+        .control::<Endpoint>()
+        .control::<Build>()
 }
 
 /// What is to be said and done of a plane.
@@ -154,13 +162,19 @@ fn release<K: PlatformKind>(
         return Finding::new(PlaneReason::Draining, "nothing is deployed there any more");
     }
     if matches!(state, PlaneState::Connected { .. }) {
-        return Finding::new(PlaneReason::Draining, format!("{holders} objects still have parts there, which are being removed"));
+        return Finding::new(
+            PlaneReason::Draining,
+            format!("{holders} objects still have parts there, which are being removed"),
+        );
     }
     let asked = plane.meta().annotations.as_ref().and_then(|a| a.get(labels::ABANDON)).is_some_and(|v| v == "true");
     let deadline = deleted.checked_add(cx.platform().settings().abandon_after).unwrap_or(Timestamp::MAX);
     if asked || deadline <= cx.now() {
         plan.finalizer = Finalizer::Release(finalizer);
-        return Finding::new(PlaneReason::Abandoned, format!("the plane does not answer; the parts of {holders} objects there are given up"));
+        return Finding::new(
+            PlaneReason::Abandoned,
+            format!("the plane does not answer; the parts of {holders} objects there are given up"),
+        );
     }
     plan.look_again(deadline);
     let message = format!(

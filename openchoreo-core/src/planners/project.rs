@@ -34,7 +34,11 @@ impl Planner for ProjectPlanner {
     }
 
     fn uses(&self) -> Uses {
-        Uses::new().control::<Namespace>().control::<Organization>().control::<DeploymentPipeline>().control::<Component>()
+        Uses::new()
+            .control::<Namespace>()
+            .control::<Organization>()
+            .control::<DeploymentPipeline>()
+            .control::<Component>()
     }
 
     fn plan(&self, cx: &PlanContext<'_>, project: &Project) -> Plan {
@@ -63,12 +67,18 @@ impl Planner for ProjectPlanner {
         match home_of(cx, project) {
             Err(error) => draft.add(error.into()),
             Ok(home) if home.organization != namespace => {
-                let message = format!("the organization's own namespace is `{}`; create the Project there", home.organization);
+                let message =
+                    format!("the organization's own namespace is `{}`; create the Project there", home.organization);
                 draft.find(ProjectReason::NotInOrganizationNamespace, message);
             }
             Ok(home) => match pipeline_of(cx, &home.organization, project) {
-                Ok(_) => draft.find(ProjectReason::ProjectCreated, format!("project `{name}` of organization `{}`", home.organization)),
-                Err(error) => draft.find(ProjectReason::PipelineNotFound, format!("`spec.deploymentPipelineRef`: {error}")),
+                Ok(_) => draft.find(
+                    ProjectReason::ProjectCreated,
+                    format!("project `{name}` of organization `{}`", home.organization),
+                ),
+                Err(error) => {
+                    draft.find(ProjectReason::PipelineNotFound, format!("`spec.deploymentPipelineRef`: {error}"))
+                }
             },
         }
         plan.report(&draft.finish(cx.now()));

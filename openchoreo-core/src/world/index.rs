@@ -105,7 +105,8 @@ pub(crate) fn buckets(kind: Kind, object: &Stored, indexes: &HashMap<(Kind, &'st
         buckets.push(Bucket::Namespace(namespace.to_owned()));
     }
     buckets.extend(indexed_labels(object).map(|(key, value)| Bucket::Label(key.to_owned(), value.to_owned())));
-    buckets.extend(super::indexes_of(indexes, kind, object).into_iter().map(|(name, value)| Bucket::Index(name, value)));
+    buckets
+        .extend(super::indexes_of(indexes, kind, object).into_iter().map(|(name, value)| Bucket::Index(name, value)));
     buckets
 }
 
@@ -177,7 +178,9 @@ impl KindStore {
     }
 
     pub(super) fn list(&self, select: &Select, matches: impl Fn(&Stored) -> bool) -> Vec<(ObjectKey, Arc<Stored>)> {
-        let found = |(namespace, name): &Name| self.get(namespace, name).map(|object| entry(select.kind, namespace, name, object));
+        let found = |(namespace, name): &Name| {
+            self.get(namespace, name).map(|object| entry(select.kind, namespace, name, object))
+        };
         match select.bucket() {
             Bucket::Index(name, value) => {
                 let names = self.indexes.get(&(name, value));
@@ -186,25 +189,32 @@ impl KindStore {
             Bucket::Label(..) => {
                 // The smallest of the label sets; the others are checked on its members.
                 let sets = select.labels.iter().map(|(key, value)| self.labels.get(&(key.clone(), value.clone())));
-                let smallest = sets.map(|set| set.map_or(0, BTreeSet::len)).zip(&select.labels).min_by_key(|(len, _)| *len);
+                let smallest =
+                    sets.map(|set| set.map_or(0, BTreeSet::len)).zip(&select.labels).min_by_key(|(len, _)| *len);
                 let names = smallest.and_then(|(_, (key, value))| self.labels.get(&(key.clone(), value.clone())));
                 names.into_iter().flatten().filter_map(found).filter(|(_, object)| matches(object)).collect()
             }
             Bucket::Namespace(namespace) => {
                 let objects = self.objects.get(&namespace);
-                let entries = objects.into_iter().flatten().map(|(name, object)| entry(select.kind, &namespace, name, object));
+                let entries =
+                    objects.into_iter().flatten().map(|(name, object)| entry(select.kind, &namespace, name, object));
                 entries.filter(|(_, object)| matches(object)).collect()
             }
             Bucket::All => {
-                let all = self.objects.iter().flat_map(|(namespace, objects)| objects.iter().map(move |(name, object)| (namespace, name, object)));
-                all.map(|(namespace, name, object)| entry(select.kind, namespace, name, object)).filter(|(_, object)| matches(object)).collect()
+                let all = self.objects.iter().flat_map(|(namespace, objects)| {
+                    objects.iter().map(move |(name, object)| (namespace, name, object))
+                });
+                all.map(|(namespace, name, object)| entry(select.kind, namespace, name, object))
+                    .filter(|(_, object)| matches(object))
+                    .collect()
             }
         }
     }
 
     pub(super) fn with_label(&self, kind: Kind, label: &str, value: &str) -> Vec<(ObjectKey, Arc<Stored>)> {
         let names = self.labels.get(&(label.to_owned(), value.to_owned()));
-        let found = |(namespace, name): &Name| self.get(namespace, name).map(|object| entry(kind, namespace, name, object));
+        let found =
+            |(namespace, name): &Name| self.get(namespace, name).map(|object| entry(kind, namespace, name, object));
         names.into_iter().flatten().filter_map(found).collect()
     }
 }

@@ -250,11 +250,9 @@ impl World {
     /// What is known of the connection to a plane. The control plane is always connected.
     pub fn plane_state(&self, plane: &PlaneKey) -> PlaneState {
         match plane {
-            PlaneKey::Control => PlaneState::Connected {
-                server: String::new(),
-                version: String::new(),
-                latency_milliseconds: 0,
-            },
+            PlaneKey::Control => {
+                PlaneState::Connected { server: String::new(), version: String::new(), latency_milliseconds: 0 }
+            }
             PlaneKey::Remote(_) => self.planes.get(plane).map(|held| held.state.clone()).unwrap_or_default(),
         }
     }
@@ -302,7 +300,9 @@ impl World {
     /// The keys of a kind in a plane: what a re-list is compared with.
     pub fn keys(&self, plane: &PlaneKey, kind: Kind) -> Vec<ObjectKey> {
         let store = self.planes.get(plane).and_then(|held| held.kinds.get(&kind));
-        store.map(|store| store.list(&Select::all(kind), |_| true).into_iter().map(|(key, _)| key).collect()).unwrap_or_default()
+        store
+            .map(|store| store.list(&Select::all(kind), |_| true).into_iter().map(|(key, _)| key).collect())
+            .unwrap_or_default()
     }
 
     pub(crate) fn indexes(&self) -> &HashMap<(Kind, &'static str), IndexFn> {

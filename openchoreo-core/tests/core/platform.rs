@@ -94,7 +94,8 @@ fn settled<'p>(platform: &'p Platform, documents: impl IntoIterator<Item = Value
 fn ready(offline: &Offline<'_>, key: &ObjectKey) -> (String, String, String) {
     let object = offline.world().get(&PlaneKey::Control, key).unwrap_or_else(|| panic!("{key} exists"));
     let conditions = object.json().pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
-    let ready = conditions.iter().find(|condition| condition["type"] == "Ready").unwrap_or_else(|| panic!("{key} shows Ready"));
+    let ready =
+        conditions.iter().find(|condition| condition["type"] == "Ready").unwrap_or_else(|| panic!("{key} shows Ready"));
     let text = |field: &str| ready[field].as_str().unwrap_or_default().to_owned();
     (text("status"), text("reason"), text("message"))
 }
@@ -151,7 +152,11 @@ fn every_object_shows_ready_with_its_generation_after_the_first_pass() {
     for (key, object) in offline.world().all(&PlaneKey::Control) {
         if planned.contains(&key.kind) {
             ready(&offline, &key);
-            assert_eq!(object.json().pointer("/status/observedGeneration"), object.json().pointer("/metadata/generation"), "{key}");
+            assert_eq!(
+                object.json().pointer("/status/observedGeneration"),
+                object.json().pointer("/metadata/generation"),
+                "{key}"
+            );
         }
     }
 }
@@ -199,13 +204,55 @@ fn bad_input_is_reported_where_the_person_looks() {
     // (what is changed in the manifests, the object that shows it, reason, words of the message)
     type Case = (&'static str, &'static str, fn() -> ObjectKey, &'static str, &'static [&'static str]);
     let cases: [Case; 7] = [
-        ("{name: production, requiresApproval: true}", "{name: development}", || ObjectKey::of::<DeploymentPipeline>("acme", "pipeline"), "PromotionCycle", &["development → development"]),
-        ("{name: production, requiresApproval: true}", "{name: prod}", || ObjectKey::of::<DeploymentPipeline>("acme", "pipeline"), "EnvironmentNotFound", &["`prod`", "acme"]),
-        ("deploymentPipelineRef: pipeline", "deploymentPipelineRef: pipline", || ObjectKey::of::<Project>("acme", "shop"), "PipelineNotFound", &["`pipline`"]),
-        ("owner: {projectName: shop}", "owner: {projectName: shoe}", || ObjectKey::of::<Component>("shop", "cart"), "ParentNotFound", &["shoe", "projectName"]),
-        ("name: cart, namespace: shop", "name: cart, namespace: shop, labels: {openchoreo.dev/organization: evil}", || ObjectKey::of::<Component>("shop", "cart"), "LabelContradiction", &["evil", "acme"]),
-        ("name: cart, namespace: shop", "name: cart, namespace: nowhere", || ObjectKey::of::<Component>("nowhere", "cart"), "NamespaceNotInOrganization", &["nowhere"]),
-        ("token: secret", "caCert: x", || ObjectKey::of::<DataPlane>("acme", "plane"), "CredentialsInvalid", &["spec.kubernetesCluster.credentials", "token"]),
+        (
+            "{name: production, requiresApproval: true}",
+            "{name: development}",
+            || ObjectKey::of::<DeploymentPipeline>("acme", "pipeline"),
+            "PromotionCycle",
+            &["development → development"],
+        ),
+        (
+            "{name: production, requiresApproval: true}",
+            "{name: prod}",
+            || ObjectKey::of::<DeploymentPipeline>("acme", "pipeline"),
+            "EnvironmentNotFound",
+            &["`prod`", "acme"],
+        ),
+        (
+            "deploymentPipelineRef: pipeline",
+            "deploymentPipelineRef: pipline",
+            || ObjectKey::of::<Project>("acme", "shop"),
+            "PipelineNotFound",
+            &["`pipline`"],
+        ),
+        (
+            "owner: {projectName: shop}",
+            "owner: {projectName: shoe}",
+            || ObjectKey::of::<Component>("shop", "cart"),
+            "ParentNotFound",
+            &["shoe", "projectName"],
+        ),
+        (
+            "name: cart, namespace: shop",
+            "name: cart, namespace: shop, labels: {openchoreo.dev/organization: evil}",
+            || ObjectKey::of::<Component>("shop", "cart"),
+            "LabelContradiction",
+            &["evil", "acme"],
+        ),
+        (
+            "name: cart, namespace: shop",
+            "name: cart, namespace: nowhere",
+            || ObjectKey::of::<Component>("nowhere", "cart"),
+            "NamespaceNotInOrganization",
+            &["nowhere"],
+        ),
+        (
+            "token: secret",
+            "caCert: x",
+            || ObjectKey::of::<DataPlane>("acme", "plane"),
+            "CredentialsInvalid",
+            &["spec.kubernetesCluster.credentials", "token"],
+        ),
     ];
     for (before, after, key, reason, words) in cases {
         assert!(MANIFESTS.contains(before), "the manifests say {before}");
