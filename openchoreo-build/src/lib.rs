@@ -38,7 +38,7 @@ pub use build::{
     ArtifactReason, BuildPlanner, BuildReason, BuildStepReason, CloneReason, CompletedReason, PushReason,
     UpToDateReason,
 };
-pub use build_plane::{BUILD_PLANE_FINALIZER, BuildPlanePlanner};
+pub use build_plane::BuildPlanePlanner;
 
 /// The engines that are shipped.
 pub fn builtin_engines(settings: ArgoSettings) -> Vec<Arc<dyn BuildEngine>> {

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use kube::Resource;
+use k8s_openapi::api::core::v1::Namespace;
 use openchoreo_types::PlatformKind;
+use openchoreo_types::v1alpha1::{Component, Organization, Project};
 use serde::de::DeserializeOwned;
 
 use crate::kind::{Kind, ObjectKey, PlaneKey};
@@ -48,6 +50,12 @@ impl Uses {
     /// Nothing besides its own kind.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// What places a component: namespaces, organizations, projects and components.
+    #[must_use]
+    pub fn component_scope(self) -> Self {
+        self.control::<Namespace>().control::<Organization>().control::<Project>().control::<Component>()
     }
 
     /// A kind in the control plane.

@@ -133,6 +133,8 @@ pub mod finalizers {
     pub const COMPONENT: &str = "openchoreo.dev/component-cleanup";
     /// Of a DeploymentTrack.
     pub const DEPLOYMENT_TRACK: &str = "openchoreo.dev/deploymenttrack-cleanup";
+    /// Holds a BuildPlane until no Build records objects there.
+    pub const BUILD_PLANE: &str = "openchoreo.dev/buildplane-cleanup";
     /// Of a Build.
     pub const BUILD: &str = "openchoreo.dev/build-cleanup";
     /// Of a DeployableArtifact.

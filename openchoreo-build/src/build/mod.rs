@@ -16,7 +16,6 @@ mod reasons;
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use openchoreo_core::conditions::Finding;
 use openchoreo_core::extension::{
@@ -33,7 +32,6 @@ use openchoreo_core::world::Stored;
 use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{
     Build, BuildPlane, BuildStatus, BuiltImage, Component, DataPlane, DeployableArtifact, DeploymentTrack,
-    Organization, Project,
 };
 use serde_json::Value;
 
@@ -63,10 +61,7 @@ impl Planner for BuildPlanner {
 
     fn uses(&self) -> Uses {
         Uses::new()
-            .control::<Namespace>()
-            .control::<Organization>()
-            .control::<Project>()
-            .control::<Component>()
+            .component_scope()
             .control::<DeploymentTrack>()
             .control::<DeployableArtifact>()
             .control::<BuildPlane>()

@@ -15,12 +15,10 @@ use crate::conditions::CommonReason;
 use crate::extension::chain;
 use crate::hierarchy::{ComponentScope, child_labels, children_of, name_of, scope_of_component};
 use crate::kind::PlaneKey;
-use crate::labels::{self, Owner};
+use crate::labels::{self, Owner, finalizers};
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
 
-/// Holds a Component until all that was made for it is gone.
-pub const COMPONENT_FINALIZER: &str = "openchoreo.dev/component-cleanup";
 /// Name of the track that a component with a build section gets where it has none.
 pub const DEFAULT_TRACK: &str = "default";
 
@@ -62,13 +60,13 @@ impl Planner for ComponentPlanner {
         if component.metadata.deletion_timestamp.is_some() {
             let left = delete_children(cx, &mut plan, component);
             if left == 0 {
-                plan.finalizer = Finalizer::Release(COMPONENT_FINALIZER);
+                plan.finalizer = Finalizer::Release(finalizers::COMPONENT);
             }
             draft.find(CommonReason::Deleting, format!("{left} objects of the component are left to delete"));
             plan.report(&draft.finish(cx.now()));
             return plan;
         }
-        plan.finalizer = Finalizer::Hold(COMPONENT_FINALIZER);
+        plan.finalizer = Finalizer::Hold(finalizers::COMPONENT);
         let owner = Owner::object(
             Component::KIND,
             component.metadata.namespace.as_deref().unwrap_or_default(),

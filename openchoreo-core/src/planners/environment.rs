@@ -5,14 +5,12 @@ use openchoreo_types::v1alpha1::{DataPlane, Deployment, Environment, Organizatio
 
 use crate::conditions::CommonReason;
 use crate::hierarchy::{claimed_organization, environment_of, home_of, name_of};
-use crate::labels;
+use crate::labels::{self, finalizers};
 use crate::plan::remote::usable;
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
 use crate::world::Select;
 
-/// Holds an Environment until what is deployed into it is gone.
-pub const ENVIRONMENT_FINALIZER: &str = "openchoreo.dev/environment-cleanup";
 
 crate::reasons! {
     /// Why an Environment is or is not ready.
@@ -53,13 +51,13 @@ impl Planner for EnvironmentPlanner {
                 plan.delete_object(&***deployment);
             }
             if left.is_empty() {
-                plan.finalizer = Finalizer::Release(ENVIRONMENT_FINALIZER);
+                plan.finalizer = Finalizer::Release(finalizers::ENVIRONMENT);
             }
             draft.find(CommonReason::Deleting, format!("{} deployments are left to delete", left.len()));
             plan.report(&draft.finish(cx.now()));
             return plan;
         }
-        plan.finalizer = Finalizer::Hold(ENVIRONMENT_FINALIZER);
+        plan.finalizer = Finalizer::Hold(finalizers::ENVIRONMENT);
         match home_of(cx, environment) {
             Err(error) => draft.add(error.into()),
             Ok(home) => match environment_of(cx, &home.organization, name) {

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use crate::conditions::{CommonReason, ReasonInfo};
 use crate::planner::AnyPlanner;
 
-pub use component::{COMPONENT_FINALIZER, ComponentPlanner, ComponentReason, DEFAULT_TRACK};
+pub use component::{ComponentPlanner, ComponentReason, DEFAULT_TRACK};
 pub use deployment_pipeline::{DeploymentPipelinePlanner, DeploymentPipelineReason, first_environment};
-pub use environment::{ENVIRONMENT_FINALIZER, EnvironmentPlanner, EnvironmentReason};
-pub use organization::{ORGANIZATION_FINALIZER, OrganizationPlanner, OrganizationReason};
-pub use plane::{DATA_PLANE_FINALIZER, DataPlanePlanner, PlaneReason};
-pub use project::{PROJECT_FINALIZER, ProjectPlanner, ProjectReason};
+pub use environment::{EnvironmentPlanner, EnvironmentReason};
+pub use organization::{OrganizationPlanner, OrganizationReason};
+pub use plane::{DataPlanePlanner, PlaneReason};
+pub use project::{ProjectPlanner, ProjectReason};
 
 /// The planners of the platform kinds.
 pub fn all() -> Vec<Arc<dyn AnyPlanner>> {

@@ -10,12 +10,10 @@ use openchoreo_types::v1alpha1::Organization;
 use crate::conditions::CommonReason;
 use crate::hierarchy::name_of;
 use crate::kind::{ObjectKey, PlaneKey};
-use crate::labels::{self, Owner};
+use crate::labels::{self, Owner, finalizers};
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
 
-/// Holds an Organization until its namespace is gone.
-pub const ORGANIZATION_FINALIZER: &str = "openchoreo.dev/delete-namespace";
 
 crate::reasons! {
     /// Why an Organization is or is not ready.
@@ -63,14 +61,14 @@ impl Planner for OrganizationPlanner {
                     );
                 }
                 None => {
-                    plan.finalizer = Finalizer::Release(ORGANIZATION_FINALIZER);
+                    plan.finalizer = Finalizer::Release(finalizers::ORGANIZATION);
                     draft.find(CommonReason::Deleting, "nothing is left to delete");
                 }
             }
             plan.report(&draft.finish(cx.now()));
             return plan;
         }
-        plan.finalizer = Finalizer::Hold(ORGANIZATION_FINALIZER);
+        plan.finalizer = Finalizer::Hold(finalizers::ORGANIZATION);
         if let Some(live) = &live
             && live.label(labels::ORGANIZATION) != Some(name)
         {

@@ -9,14 +9,12 @@ use openchoreo_types::v1alpha1::{Build, DataPlane, Deployment, Endpoint, Organiz
 use crate::conditions::{CommonReason, Finding};
 use crate::hierarchy::home_of;
 use crate::kind::PlaneKey;
-use crate::labels;
+use crate::labels::{self, finalizers};
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
 use crate::platform::INDEX_PLANE;
 use crate::world::{Disconnect, PlaneState, Select};
 
-/// Holds a DataPlane until what is deployed there is gone.
-pub const DATA_PLANE_FINALIZER: &str = "openchoreo.dev/dataplane-cleanup";
 
 crate::reasons! {
     /// Why a DataPlane or BuildPlane is or is not ready.
@@ -55,7 +53,7 @@ impl Planner for DataPlanePlanner {
             plane.metadata.namespace.clone().unwrap_or_default(),
             plane.metadata.name.clone().unwrap_or_default(),
         );
-        let verdict = judge(cx, plane, &key, &plane.spec.kubernetes_cluster, DATA_PLANE_FINALIZER);
+        let verdict = judge(cx, plane, &key, &plane.spec.kubernetes_cluster, finalizers::DATA_PLANE);
         draft.status.connection = verdict.connection;
         draft.add(verdict.finding);
         let mut plan = verdict.plan;

@@ -5,13 +5,12 @@ use openchoreo_types::v1alpha1::{Component, DeploymentPipeline, Organization, Pr
 
 use crate::conditions::CommonReason;
 use crate::hierarchy::{claimed_organization, home_of, name_of, pipeline_of};
+use crate::labels::finalizers;
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
 use crate::platform::INDEX_PROJECT;
 use crate::world::Select;
 
-/// Holds a Project until its components are gone.
-pub const PROJECT_FINALIZER: &str = "openchoreo.dev/project-cleanup";
 
 crate::reasons! {
     /// Why a Project is or is not ready.
@@ -57,13 +56,13 @@ impl Planner for ProjectPlanner {
                 plan.delete_object(&***component);
             }
             if left.is_empty() {
-                plan.finalizer = Finalizer::Release(PROJECT_FINALIZER);
+                plan.finalizer = Finalizer::Release(finalizers::PROJECT);
             }
             draft.find(CommonReason::Deleting, format!("{} components are left to delete", left.len()));
             plan.report(&draft.finish(cx.now()));
             return plan;
         }
-        plan.finalizer = Finalizer::Hold(PROJECT_FINALIZER);
+        plan.finalizer = Finalizer::Hold(finalizers::PROJECT);
         match home_of(cx, project) {
             Err(error) => draft.add(error.into()),
             Ok(home) if home.organization != namespace => {

@@ -1,10 +1,9 @@
 //! DeployableArtifact: says whether it could be deployed now. It makes nothing.
 
-use k8s_openapi::api::core::v1::Namespace;
 use openchoreo_core::hierarchy::scope_by_label;
 use openchoreo_core::plan::{Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
-use openchoreo_types::v1alpha1::{Build, Component, ConfigurationGroup, DeployableArtifact, Organization, Project};
+use openchoreo_types::v1alpha1::{Build, ConfigurationGroup, DeployableArtifact};
 
 use crate::artifact::{ImageError, image};
 use crate::configuration::groups_of;
@@ -33,10 +32,7 @@ impl Planner for DeployableArtifactPlanner {
 
     fn uses(&self) -> Uses {
         Uses::new()
-            .control::<Namespace>()
-            .control::<Organization>()
-            .control::<Project>()
-            .control::<Component>()
+            .component_scope()
             .control::<Build>()
             .control::<ConfigurationGroup>()
     }

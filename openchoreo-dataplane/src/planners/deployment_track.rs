@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use openchoreo_core::conditions::{CommonReason, Finding, Reason};
@@ -22,8 +21,7 @@ use openchoreo_core::planner::{PlanContext, Planner, Uses};
 use openchoreo_core::planners::{DeploymentPipelineReason, first_environment};
 use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{
-    Build, Component, DeployableArtifact, Deployment, DeploymentPipeline, DeploymentSpec, DeploymentTrack, Environment,
-    Organization, Project,
+    Build, DeployableArtifact, Deployment, DeploymentPipeline, DeploymentSpec, DeploymentTrack, Environment,
 };
 
 openchoreo_core::reasons! {
@@ -53,10 +51,7 @@ impl Planner for DeploymentTrackPlanner {
 
     fn uses(&self) -> Uses {
         Uses::new()
-            .control::<Namespace>()
-            .control::<Organization>()
-            .control::<Project>()
-            .control::<Component>()
+            .component_scope()
             .control::<DeploymentPipeline>()
             .control::<Environment>()
             .control::<Build>()

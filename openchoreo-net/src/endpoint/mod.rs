@@ -24,15 +24,13 @@ use openchoreo_types::PlatformKind;
 use openchoreo_types::common::PlaneRef;
 use openchoreo_types::foreign::gateway_api::{Gateway, HTTPRoute};
 use openchoreo_types::v1alpha1::{
-    Component, DataPlane, Deployment, DeploymentTrack, Endpoint, EndpointStatus, Environment, Organization, Project,
+    DataPlane, Deployment, DeploymentTrack, Endpoint, EndpointStatus, Environment,
 };
 
 pub use reason::EndpointReason;
 
 use placement::{Placement, Standstill};
 
-/// Holds an Endpoint until its routes are gone from every plane.
-pub const ENDPOINT_FINALIZER: &str = finalizers::ENDPOINT;
 
 /// Publishes endpoints, and removes their routes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,10 +45,7 @@ impl Planner for EndpointPlanner {
 
     fn uses(&self) -> Uses {
         Uses::new()
-            .control::<Namespace>()
-            .control::<Organization>()
-            .control::<Project>()
-            .control::<Component>()
+            .component_scope()
             .control::<DeploymentTrack>()
             .control::<Deployment>()
             .control::<Environment>()
@@ -66,12 +61,12 @@ impl Planner for EndpointPlanner {
         if endpoint.metadata.deletion_timestamp.is_some() {
             pass.withdraw();
             if pass.draft.status.planes.is_empty() {
-                pass.plan.finalizer = Finalizer::Release(ENDPOINT_FINALIZER);
+                pass.plan.finalizer = Finalizer::Release(finalizers::ENDPOINT);
             }
             pass.draft.find(CommonReason::Deleting, "the routes of the endpoint are being removed");
             return pass.finish();
         }
-        pass.plan.finalizer = Finalizer::Hold(ENDPOINT_FINALIZER);
+        pass.plan.finalizer = Finalizer::Hold(finalizers::ENDPOINT);
         match placement::place(cx, endpoint) {
             Err(Standstill::Withdraw(finding)) => {
                 pass.draft.add(finding);

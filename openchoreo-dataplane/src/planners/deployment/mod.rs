@@ -29,8 +29,8 @@ use openchoreo_core::plan::{Finalizer, Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
 use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{
-    Build, Component, ConfigurationGroup, DataPlane, DeployableArtifact, Deployment, DeploymentStatus, DeploymentTrack,
-    Endpoint, Environment, Organization, Project,
+    Build, ConfigurationGroup, DataPlane, DeployableArtifact, Deployment, DeploymentStatus, DeploymentTrack,
+    Endpoint, Environment,
 };
 
 openchoreo_core::reasons! {
@@ -69,10 +69,7 @@ impl Planner for DeploymentPlanner {
 
     fn uses(&self) -> Uses {
         Uses::new()
-            .control::<Namespace>()
-            .control::<Organization>()
-            .control::<Project>()
-            .control::<Component>()
+            .component_scope()
             .control::<DeploymentTrack>()
             .control::<Environment>()
             .control::<DataPlane>()

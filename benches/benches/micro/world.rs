@@ -1,0 +1,30 @@
+//! Steps over Worlds of growing size: each should take the same time in all of them.
+
+use divan::{Bencher, black_box};
+use openchoreo_benches::warm::Warm;
+use openchoreo_core::kind::PlaneKey;
+
+const SIZES: [usize; 3] = [10, 1_000, 10_000];
+
+/// One pass of the Deployment planner: the workload of a component is rendered, and compared with nothing.
+#[divan::bench(args = SIZES)]
+fn plan_pass_of_a_deployment(bencher: Bencher<'_, '_>, components: usize) {
+    let warm = Warm::of(components).expect("a World at rest");
+    let mut deployments = warm.deployments.iter().cycle();
+    bencher.bench_local(|| deployments.next().and_then(|key| warm.plan(black_box(key))));
+}
+
+/// A change of one object: it is put, and its readers are found.
+#[divan::bench(args = SIZES)]
+fn put_of_an_object_and_its_readers(bencher: Bencher<'_, '_>, components: usize) {
+    let Warm { mut world, wake, deployments, .. } = Warm::of(components).expect("a World at rest");
+    let key = deployments.get(components / 2).expect("a Deployment").clone();
+    let mut object = world.get(&PlaneKey::Control, &key).expect("the Deployment exists").json().clone();
+    let mut generation = 1_u64;
+    bencher.bench_local(|| {
+        generation += 1;
+        object["metadata"]["generation"] = generation.into();
+        let change = world.put(&PlaneKey::Control, key.kind, object.clone()).expect("a change");
+        wake.woken(&world, &change)
+    });
+}
