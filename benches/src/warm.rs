@@ -75,7 +75,11 @@ impl Warm {
                 warm.deployments.push(key);
             }
         }
-        anyhow::ensure!(warm.deployments.len() == components, "the platform made {} Deployments", warm.deployments.len());
+        anyhow::ensure!(
+            warm.deployments.len() == components,
+            "the platform made {} Deployments",
+            warm.deployments.len()
+        );
         Ok(warm)
     }
 

@@ -48,7 +48,8 @@ pub struct Outcome {
 /// The lane cannot be made ready.
 pub async fn run(lane: Lane, words: &[String]) -> anyhow::Result<Vec<Outcome>> {
     let ground = Ground::prepare(lane).await?;
-    let chosen = |scenario: &Scenario| words.is_empty() || words.iter().any(|word| scenario.name.contains(word.as_str()));
+    let chosen =
+        |scenario: &Scenario| words.is_empty() || words.iter().any(|word| scenario.name.contains(word.as_str()));
     let (alone, together): (Vec<_>, Vec<_>) = scenarios()
         .into_iter()
         .filter(|scenario| scenario.lanes.contains(&lane) && chosen(scenario))

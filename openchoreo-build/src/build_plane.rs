@@ -1,13 +1,12 @@
 //! BuildPlane: a cluster that runs builds. It is judged as a DataPlane is, by a real connection; whether the build
 //! engine is installed there is said by the builds that need it.
 
-use openchoreo_core::labels::finalizers;
 use openchoreo_core::kind::PlaneKey;
+use openchoreo_core::labels::finalizers;
 use openchoreo_core::plan::{Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
 use openchoreo_core::planners::plane::{judge, plane_uses};
 use openchoreo_types::v1alpha1::BuildPlane;
-
 
 /// Checks the connection of build planes, and empties them before they go.
 #[derive(Clone, Copy, Debug, Default)]

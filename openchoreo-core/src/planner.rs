@@ -8,8 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use kube::Resource;
 use k8s_openapi::api::core::v1::Namespace;
+use kube::Resource;
 use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{Component, Organization, Project};
 use serde::de::DeserializeOwned;

@@ -6,7 +6,8 @@
 //!   a manifest.
 //! - [`foreign`]: what the platform writes of Gateway API, Envoy Gateway, Cilium, Argo Workflows and the Secrets Store.
 //! - [`labels`]: every label and annotation key of the platform.
-//! - [`yaml`]: reading and writing manifests; [`validate`]: checking one against the schema without a cluster.
+//! - [`yaml`]: reading and writing manifests; [`validate`]: checking one against the schema without a cluster;
+//!   [`spelling`]: what was probably meant by an unknown word.
 //!
 //! The crate describes data. It talks to no cluster, renders nothing and decides nothing.
 //!
@@ -29,6 +30,7 @@ mod crd;
 pub mod foreign;
 mod kind;
 pub mod labels;
+pub mod spelling;
 pub mod v1alpha1;
 pub mod validate;
 mod wire;

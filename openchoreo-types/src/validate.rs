@@ -1,10 +1,12 @@
 //! Checking a manifest without a cluster: what an API server would refuse, and what it would silently drop.
 //!
 //! The check reads the same schema that the definitions carry. It leaves out patterns and rules in CEL; the one rule that
-//! people meet, the shape of a cluster's credentials, is checked by [`KubernetesCluster::connection`] instead.
+//! people meet, the shape of a cluster's credentials, is checked by [`KubernetesCluster::connection`] instead. A status
+//! is not looked at: it is the platform's own, and API servers ignore what a manifest says there.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
@@ -14,13 +16,46 @@ use serde_json::{Map, Value};
 
 use crate::API_VERSION;
 use crate::common::KubernetesCluster;
+use crate::spelling::nearest;
+
+/// The fields of an object's metadata, whose schema is the API server's own.
+const METADATA_FIELDS: [&str; 15] = [
+    "annotations",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generateName",
+    "generation",
+    "labels",
+    "managedFields",
+    "name",
+    "namespace",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+];
+
+/// The schemas of the platform's kinds. Making them is too slow to do it for every manifest.
+static SCHEMAS: LazyLock<BTreeMap<String, JSONSchemaProps>> = LazyLock::new(|| {
+    crate::crds()
+        .into_iter()
+        .filter_map(|crd| {
+            let schema = crd.spec.versions.into_iter().next()?.schema?.open_api_v3_schema?;
+            Some((crd.spec.names.kind, schema))
+        })
+        .collect()
+});
 
 /// Something wrong with a field of a manifest.
+///
+/// Printed, it is one sentence: the path, what is wrong with it, and what was probably meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldProblem {
     /// Where it is, such as `spec.owner.projectName` or `spec.promotionPaths[0].sourceEnvironmentRef`.
     pub path: String,
-    /// What is wrong.
+    /// What is wrong, as a predicate of the path: `is missing`.
     pub message: String,
     /// What was probably meant, where that can be guessed.
     pub suggestion: Option<String>,
@@ -28,9 +63,9 @@ pub struct FieldProblem {
 
 impl fmt::Display for FieldProblem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "`{}`: {}", self.path, self.message)?;
+        write!(formatter, "`{}` {}", self.path, self.message)?;
         match &self.suggestion {
-            Some(suggestion) => write!(formatter, "; did you mean `{suggestion}`?"),
+            Some(suggestion) => write!(formatter, ": did you mean `{suggestion}`?"),
             None => Ok(()),
         }
     }
@@ -42,44 +77,26 @@ impl std::error::Error for FieldProblem {}
 ///
 /// # Errors
 ///
-/// All problems that were found, in the order of the schema: an unknown kind, unknown fields, missing fields, and values
-/// of the wrong type or outside the allowed ones.
+/// All problems that were found, those of the metadata first: unknown fields, missing fields, and values of the wrong
+/// type or outside the allowed ones. An unknown version or kind is the only problem then, as nothing else can be said.
 ///
 /// ```
 /// use openchoreo_types::{validate::validate_manifest, yaml};
 ///
 /// let project = yaml::from_str(
-///     "{apiVersion: openchoreo.dev/v1alpha1, kind: Project, spec: {deploymentPipeline: main}}",
+///     "{apiVersion: openchoreo.dev/v1alpha1, kind: Project, metadata: {name: shop}, spec: {deploymentPipeline: main}}",
 /// )?;
 /// let problems = validate_manifest(&project).unwrap_err();
 /// let messages: Vec<String> = problems.iter().map(ToString::to_string).collect();
 /// assert_eq!(messages, [
-///     "`spec.deploymentPipelineRef`: is required",
-///     "`spec.deploymentPipeline`: unknown field; did you mean `deploymentPipelineRef`?",
+///     "`spec.deploymentPipeline` is an unknown field: did you mean `deploymentPipelineRef`?",
+///     "`spec.deploymentPipelineRef` is missing",
 /// ]);
 /// # Ok::<(), yaml::YamlError>(())
 /// ```
 pub fn validate_manifest(document: &Value) -> Result<(), Vec<FieldProblem>> {
     let mut problems = Problems::default();
-    let api_version = document.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
-    if api_version != API_VERSION {
-        problems.add("apiVersion", format!("expected `{API_VERSION}`, found `{api_version}`"), None);
-        return Err(problems.0);
-    }
-    let kind = document.get("kind").and_then(Value::as_str).unwrap_or_default();
-    let crds = crate::crds();
-    let Some(crd) = crds.iter().find(|crd| crd.spec.names.kind == kind) else {
-        let known = crds.iter().map(|crd| crd.spec.names.kind.as_str());
-        problems.add("kind", format!("no such kind: `{kind}`"), nearest(kind, known));
-        return Err(problems.0);
-    };
-    let schema = crd.spec.versions.first().and_then(|version| version.schema.as_ref());
-    if let Some(schema) = schema.and_then(|schema| schema.open_api_v3_schema.as_ref()) {
-        problems.check("", document, schema);
-    }
-    if problems.0.is_empty() {
-        problems.check_cluster(document);
-    }
+    problems.check_document(document);
     if problems.0.is_empty() { Ok(()) } else { Err(problems.0) }
 }
 
@@ -87,8 +104,68 @@ pub fn validate_manifest(document: &Value) -> Result<(), Vec<FieldProblem>> {
 struct Problems(Vec<FieldProblem>);
 
 impl Problems {
-    fn add(&mut self, path: &str, message: impl Into<String>, suggestion: Option<String>) {
+    fn add(&mut self, path: &str, message: impl Into<String>, suggestion: Option<&str>) {
+        let suggestion = suggestion.map(str::to_owned);
         self.0.push(FieldProblem { path: path.to_owned(), message: message.into(), suggestion });
+    }
+
+    fn check_document(&mut self, document: &Value) {
+        let Some(_) = self.header(document, "apiVersion", &[API_VERSION]) else { return };
+        let kinds: Vec<&str> = SCHEMAS.keys().map(String::as_str).collect();
+        let Some(kind) = self.header(document, "kind", &kinds) else { return };
+        self.check_metadata(document.get("metadata"));
+        if let (Some(schema), Value::Object(fields)) = (SCHEMAS.get(kind), document) {
+            let is_checked_here = |name: &str| !matches!(name, "metadata" | "status");
+            let fields: Map<String, Value> = fields
+                .iter()
+                .filter(|(name, _)| is_checked_here(name))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect();
+            self.check_object("", &fields, schema);
+        }
+        if self.0.is_empty() {
+            self.check_cluster(document);
+        }
+    }
+
+    /// A field that says what the document is, if it is one of the known values.
+    fn header<'a>(&mut self, document: &'a Value, name: &str, known: &[&str]) -> Option<&'a str> {
+        match document.get(name) {
+            None | Some(Value::Null) => self.add(name, "is missing", None),
+            Some(Value::String(text)) if known.contains(&text.as_str()) => return Some(text),
+            Some(Value::String(text)) => self.refuse_choice(name, text, known),
+            Some(other) => self.refuse_type(name, other, "string"),
+        }
+        None
+    }
+
+    fn check_metadata(&mut self, metadata: Option<&Value>) {
+        let metadata = match metadata.filter(|metadata| !metadata.is_null()) {
+            None => return self.add("metadata.name", "is missing", None),
+            Some(Value::Object(metadata)) => metadata,
+            Some(other) => return self.refuse_type("metadata", other, "object"),
+        };
+        for (name, value) in metadata {
+            let path = join("metadata", name);
+            match (name.as_str(), value) {
+                (_, Value::Null) => {}
+                ("name" | "generateName" | "namespace", value) if !value.is_string() => {
+                    self.refuse_type(&path, value, "string");
+                }
+                ("labels" | "annotations", Value::Object(entries)) => {
+                    // The keys have dots of their own, so they stand in brackets.
+                    for (key, value) in entries.iter().filter(|(_, value)| !value.is_string() && !value.is_null()) {
+                        self.refuse_type(&format!("{path}[{key}]"), value, "string");
+                    }
+                }
+                ("labels" | "annotations", value) => self.refuse_type(&path, value, "object"),
+                (known, _) if METADATA_FIELDS.contains(&known) => {}
+                _ => self.refuse_field(&path, name, METADATA_FIELDS, metadata),
+            }
+        }
+        if is_empty(metadata.get("name")) && is_empty(metadata.get("generateName")) {
+            self.add("metadata.name", "is missing", None);
+        }
     }
 
     fn check(&mut self, path: &str, value: &Value, schema: &JSONSchemaProps) {
@@ -97,15 +174,15 @@ impl Problems {
             return;
         }
         if schema.x_kubernetes_int_or_string == Some(true) {
-            if !value.is_i64() && !value.is_string() {
-                self.add(path, format!("expected a whole number or text, found {}", type_of(value)), None);
+            if !is_of_type(value, "integer") && !value.is_string() {
+                self.add(path, format!("must be a whole number or text, not {}", shown(value)), None);
             }
             return;
         }
         if let Some(expected) = schema.type_.as_deref()
             && !is_of_type(value, expected)
         {
-            self.add(path, format!("expected {}, found {}", with_article(expected), type_of(value)), None);
+            self.refuse_type(path, value, expected);
             return;
         }
         match value {
@@ -118,27 +195,26 @@ impl Problems {
     }
 
     fn check_object(&mut self, path: &str, fields: &Map<String, Value>, schema: &JSONSchemaProps) {
-        let empty = BTreeMap::new();
-        let properties = schema.properties.as_ref().unwrap_or(&empty);
-        for name in schema.required.iter().flatten() {
-            if fields.get(name).is_none_or(Value::is_null) {
-                self.add(&join(path, name), "is required", None);
-            }
-        }
+        let none = BTreeMap::new();
+        let properties = schema.properties.as_ref().unwrap_or(&none);
+        let is_open = schema.x_kubernetes_preserve_unknown_fields == Some(true);
         for (name, value) in fields {
             let field = join(path, name);
             match (properties.get(name), &schema.additional_properties) {
                 (Some(property), _) => self.check(&field, value, property),
                 (None, Some(JSONSchemaPropsOrBool::Schema(values))) => self.check(&field, value, values),
-                (None, _) if is_open(path, schema) => {}
-                (None, _) => {
-                    let unused = properties.keys().filter(|known| !fields.contains_key(*known)).map(String::as_str);
-                    self.add(&field, "unknown field", nearest(name, unused));
-                }
+                (None, Some(JSONSchemaPropsOrBool::Bool(true))) => {}
+                (None, _) if is_open => {}
+                (None, _) => self.refuse_field(&field, name, properties.keys().map(String::as_str), fields),
             }
         }
+        let is_given = |name: &String| fields.get(name).is_some_and(|value| !value.is_null());
+        let has_default = |name: &String| properties.get(name).is_some_and(|property| property.default.is_some());
+        for name in schema.required.iter().flatten().filter(|name| !is_given(name) && !has_default(name)) {
+            self.add(&join(path, name), "is missing", None);
+        }
         if let Some(alternatives) = &schema.any_of {
-            let fits = |one: &JSONSchemaProps| one.required.iter().flatten().all(|name| fields.contains_key(name));
+            let fits = |one: &JSONSchemaProps| one.required.iter().flatten().all(is_given);
             if !alternatives.iter().any(fits) {
                 let sets: Vec<String> =
                     alternatives.iter().map(|one| one.required.clone().unwrap_or_default().join("` with `")).collect();
@@ -157,19 +233,23 @@ impl Problems {
 
     fn check_text(&mut self, path: &str, text: &str, schema: &JSONSchemaProps) {
         let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
-        if schema.min_length.is_some_and(|least| length < least) {
-            let message = if length == 0 { "must not be empty" } else { "is too short" };
+        if let Some(least) = schema.min_length.filter(|least| length < *least) {
+            let message = if length == 0 {
+                "must not be empty".to_owned()
+            } else {
+                format!("must have {least} characters or more")
+            };
             self.add(path, message, None);
+            return;
         }
-        if schema.max_length.is_some_and(|most| length > most) {
-            self.add(path, "is too long", None);
+        if let Some(most) = schema.max_length.filter(|most| length > *most) {
+            self.add(path, format!("must have {most} characters or fewer"), None);
         }
-        if let Some(allowed) = &schema.enum_
-            && !allowed.iter().any(|one| one.0.as_str() == Some(text))
-        {
+        if let Some(allowed) = &schema.enum_ {
             let names: Vec<&str> = allowed.iter().filter_map(|one| one.0.as_str()).collect();
-            let message = format!("`{text}` is none of `{}`", names.join("`, `"));
-            self.add(path, message, nearest(text, names.iter().copied()));
+            if !names.contains(&text) {
+                self.refuse_choice(path, text, &names);
+            }
         }
     }
 
@@ -189,19 +269,43 @@ impl Problems {
         if let Ok(cluster) = KubernetesCluster::deserialize(cluster)
             && let Err(error) = cluster.connection()
         {
-            self.add("spec.kubernetesCluster", error.to_string(), None);
+            self.add("spec.kubernetesCluster", format!("cannot be used: {error}"), None);
         }
     }
-}
 
-/// Whether fields that the schema does not name are fine here.
-fn is_open(path: &str, schema: &JSONSchemaProps) -> bool {
-    // The schema of an object's metadata is the API server's own, so definitions leave it empty.
-    path == "metadata" || schema.x_kubernetes_preserve_unknown_fields == Some(true)
+    fn refuse_type(&mut self, path: &str, value: &Value, expected: &str) {
+        let message = format!("must be {}, not {}", with_article(expected), shown(value));
+        // What looks like a number or a truth value to YAML becomes text in quotes.
+        let is_unquoted = expected == "string" && (value.is_number() || value.is_boolean());
+        self.add(path, if is_unquoted { format!("{message}: write \"{value}\"") } else { message }, None);
+    }
+
+    fn refuse_choice(&mut self, path: &str, text: &str, known: &[&str]) {
+        match nearest(text, known.iter().copied()) {
+            Some(near) => self.add(path, format!("cannot be `{text}`"), Some(near)),
+            None => self.add(path, format!("cannot be `{text}`: it is one of `{}`", known.join("`, `")), None),
+        }
+    }
+
+    fn refuse_field<'a>(
+        &mut self,
+        path: &str,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str>,
+        fields: &Map<String, Value>,
+    ) {
+        // A field that is there already is not the one that was meant.
+        let unused = known.into_iter().filter(|known| !fields.contains_key(*known));
+        self.add(path, "is an unknown field", nearest(name, unused));
+    }
 }
 
 fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+fn is_empty(value: Option<&Value>) -> bool {
+    value.is_none_or(|value| value.is_null() || value.as_str() == Some(""))
 }
 
 fn is_of_type(value: &Value, expected: &str) -> bool {
@@ -210,20 +314,21 @@ fn is_of_type(value: &Value, expected: &str) -> bool {
         "array" => value.is_array(),
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
-        "integer" => value.is_i64() || value.is_u64(),
+        // To an API server, `1.0` is a whole number.
+        "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
         "number" => value.is_number(),
         _ => true,
     }
 }
 
-fn type_of(value: &Value) -> &'static str {
+/// A value where another type was expected: itself where it is short, else what it is.
+fn shown(value: &Value) -> String {
     match value {
-        Value::Null => "nothing",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::String(_) => "text".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
     }
 }
 
@@ -237,36 +342,4 @@ fn with_article(expected: &str) -> &str {
         "number" => "a number",
         other => other,
     }
-}
-
-/// The known word that somebody who wrote `word` probably meant.
-fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    let lower = word.to_lowercase();
-    let distance = |candidate: &str| {
-        let candidate = candidate.to_lowercase();
-        // Leaving out an ending such as `Ref` is the commonest slip, and a long way in single letters.
-        let is_prefix = lower.len() > 3 && (candidate.starts_with(&lower) || lower.starts_with(&candidate));
-        if is_prefix { 1 } else { edit_distance(&lower, &candidate) }
-    };
-    known
-        .map(|candidate| (distance(candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().min(word.len()) / 3 + 1)
-        .min()
-        .map(|(_, candidate)| candidate.to_owned())
-}
-
-/// How many letters must be changed, added or left out to turn one word into the other.
-fn edit_distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (index, letter) in from.chars().enumerate() {
-        let mut next = vec![index + 1];
-        for (other, (above, diagonal)) in to.iter().zip(row.iter().skip(1).zip(&row)) {
-            let left = next.last().copied().unwrap_or_default();
-            let change = diagonal + usize::from(letter != *other);
-            next.push(change.min(left + 1).min(above + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }

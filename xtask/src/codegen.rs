@@ -96,6 +96,9 @@ fn role(platform: &Platform) -> anyhow::Result<String> {
         json!({ "apiGroups": [GROUP], "resources": ours, "verbs": ["get", "list", "watch", "create", "update", "patch", "delete"] }),
         json!({ "apiGroups": [GROUP], "resources": status, "verbs": ["get", "update", "patch"] }),
     ];
+    // Owner references that block deletion need it where the cluster checks them (OwnerReferencesPermissionEnforcement).
+    let finalizers: Vec<String> = ours.iter().map(|plural| format!("{plural}/finalizers")).collect();
+    rules.push(json!({ "apiGroups": [GROUP], "resources": finalizers, "verbs": ["update"] }));
     for kind in kinds.into_iter().filter(|kind| kind.group != GROUP) {
         // Secrets hold the credentials of planes: read, never written.
         let verbs: &[&str] = match kind.kind {

@@ -48,7 +48,11 @@ impl Ground {
     }
 
     /// Those of one kind.
-    pub(crate) async fn made_of_kind(&self, kind: &str, namespaces: &[&str]) -> anyhow::Result<Vec<(Kind, DynamicObject)>> {
+    pub(crate) async fn made_of_kind(
+        &self,
+        kind: &str,
+        namespaces: &[&str],
+    ) -> anyhow::Result<Vec<(Kind, DynamicObject)>> {
         let mut found = self.made_for(namespaces).await?;
         found.retain(|(of, _)| of.kind == kind);
         Ok(found)

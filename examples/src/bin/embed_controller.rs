@@ -1,4 +1,4 @@
-//! A platform of one's own in a `main` of one's own: house names, house hosts, a house domain.
+//! A platform of one's own in a `main` of one's own: house names and house hosts.
 //!
 //! Run it with `cargo run -p openchoreo-examples --bin embed_controller`. It needs no cluster: the two planes are
 //! embedded API servers, and pods, build steps and the gateway are simulated. It applies `samples/hello-world`, asks
@@ -12,10 +12,10 @@ use std::time::Duration;
 use anyhow::Context;
 use choreoctl::stage::{Stage, StageSettings};
 use choreoctl::{install, request};
+use futures::TryStreamExt;
 use kube::ResourceExt;
 use kube::runtime::{WatchStreamExt, watcher};
 use openchoreo_build::ArgoSettings;
-use openchoreo_core::platform::PlatformSettings;
 use openchoreo_examples::{HouseHostnames, HouseNames};
 use openchoreo_types::v1alpha1::{Component, Endpoint};
 use openchoreo_types::yaml;
@@ -34,7 +34,6 @@ async fn main() -> anyhow::Result<()> {
     let platform = controller_manager::default_platform(ArgoSettings::default())
         .naming(HouseNames)
         .hostnames(HouseHostnames)
-        .settings(PlatformSettings { domain: "house.localhost".to_owned(), ..PlatformSettings::default() })
         .build()?;
     let folder = tempfile::tempdir()?;
     let stage = Stage::set(StageSettings::in_folder(folder.path()), platform).await?;
@@ -76,7 +75,6 @@ async fn main() -> anyhow::Result<()> {
 
 /// The address of the first endpoint that has one and is ready.
 async fn address(stage: &Stage) -> anyhow::Result<String> {
-    use futures::TryStreamExt;
     let endpoints = kube::Api::<Endpoint>::namespaced(stage.control.clone(), "default-project");
     let mut seen = std::pin::pin!(watcher(endpoints, watcher::Config::default()).applied_objects());
     while let Some(endpoint) = seen.try_next().await? {

@@ -380,7 +380,9 @@ fn misconfigured(shared: &Shared, work: &Work, plane: &PlaneRef, key: &PlaneKey,
     let namespace = ObjectKey::of::<Namespace>("", &plane.namespace);
     let is_going = {
         let world = shared.world.read();
-        [registration, namespace].iter().any(|key| world.get(&PlaneKey::Control, key).is_some_and(|live| live.is_deleting()))
+        [registration, namespace]
+            .iter()
+            .any(|key| world.get(&PlaneKey::Control, key).is_some_and(|live| live.is_deleting()))
     };
     if let Some(lane) = shared.lanes.lock().get_mut(plane) {
         let now = Instant::now();

@@ -11,7 +11,6 @@ use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
 use crate::world::Select;
 
-
 crate::reasons! {
     /// Why an Environment is or is not ready.
     pub enum EnvironmentReason for "Environment" {

@@ -14,7 +14,6 @@ use crate::labels::{self, Owner, finalizers};
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
 
-
 crate::reasons! {
     /// Why an Organization is or is not ready.
     pub enum OrganizationReason for "Organization" {

@@ -15,7 +15,6 @@ use crate::planner::{PlanContext, Planner, Uses};
 use crate::platform::INDEX_PLANE;
 use crate::world::{Disconnect, PlaneState, Select};
 
-
 crate::reasons! {
     /// Why a DataPlane or BuildPlane is or is not ready.
     pub enum PlaneReason for "DataPlane, BuildPlane" {

@@ -11,7 +11,6 @@ use crate::planner::{PlanContext, Planner, Uses};
 use crate::platform::INDEX_PROJECT;
 use crate::world::Select;
 
-
 crate::reasons! {
     /// Why a Project is or is not ready.
     pub enum ProjectReason for "Project" {

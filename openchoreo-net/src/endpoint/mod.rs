@@ -23,14 +23,11 @@ use openchoreo_core::planner::{PlanContext, Planner, Uses};
 use openchoreo_types::PlatformKind;
 use openchoreo_types::common::PlaneRef;
 use openchoreo_types::foreign::gateway_api::{Gateway, HTTPRoute};
-use openchoreo_types::v1alpha1::{
-    DataPlane, Deployment, DeploymentTrack, Endpoint, EndpointStatus, Environment,
-};
+use openchoreo_types::v1alpha1::{DataPlane, Deployment, DeploymentTrack, Endpoint, EndpointStatus, Environment};
 
 pub use reason::EndpointReason;
 
 use placement::{Placement, Standstill};
-
 
 /// Publishes endpoints, and removes their routes.
 #[derive(Clone, Copy, Debug, Default)]

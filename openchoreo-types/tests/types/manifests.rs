@@ -29,53 +29,68 @@ fn long_strings_stay_on_one_line_and_every_value_survives() {
 }
 
 fn problems(kind: &str, spec: Value) -> Vec<String> {
-    let document =
-        json!({"apiVersion": "openchoreo.dev/v1alpha1", "kind": kind, "metadata": {"name": "a"}, "spec": spec});
-    validate_manifest(&document).err().into_iter().flatten().map(|problem| problem.to_string()).collect()
+    messages(&json!({"apiVersion": "openchoreo.dev/v1alpha1", "kind": kind, "metadata": {"name": "a"}, "spec": spec}))
+}
+
+fn messages(document: &Value) -> Vec<String> {
+    validate_manifest(document).err().into_iter().flatten().map(|problem| problem.to_string()).collect()
 }
 
 #[test]
 fn a_bad_manifest_is_told_what_is_wrong_and_what_was_meant() {
     let cases = [
-        ("Projct", json!({}), vec!["`kind`: no such kind: `Projct`; did you mean `Project`?"]),
-        ("Project", json!({}), vec!["`spec.deploymentPipelineRef`: is required"]),
-        ("Project", json!({"deploymentPipelineRef": ""}), vec!["`spec.deploymentPipelineRef`: must not be empty"]),
+        ("Projct", json!({}), vec!["`kind` cannot be `Projct`: did you mean `Project`?"]),
+        ("Project", json!({}), vec!["`spec.deploymentPipelineRef` is missing"]),
+        ("Project", json!([]), vec!["`spec` must be an object, not a list"]),
+        ("Project", json!({"deploymentPipelineRef": ""}), vec!["`spec.deploymentPipelineRef` must not be empty"]),
+        (
+            "Project",
+            json!({"deploymentPipelineRef": 1}),
+            vec!["`spec.deploymentPipelineRef` must be text, not 1: write \"1\""],
+        ),
         (
             "Environment",
             json!({"isProduction": "yes", "gatway": {}}),
             vec![
-                "`spec.gatway`: unknown field; did you mean `gateway`?",
-                "`spec.isProduction`: expected true or false, found text",
+                "`spec.gatway` is an unknown field: did you mean `gateway`?",
+                "`spec.isProduction` must be true or false, not text",
             ],
         ),
         (
             "Endpoint",
             json!({"type": "http", "backendRef": {"type": "componentRef", "componentRef": {"port": 80.5}}}),
             vec![
-                "`spec.backendRef.componentRef.port`: expected a whole number, found a number",
-                "`spec.type`: `http` is none of `HTTP`, `REST`, `gRPC`, `GraphQL`, `Websocket`, `TCP`, `UDP`; \
-                 did you mean `HTTP`?",
+                "`spec.backendRef.componentRef.port` must be a whole number, not 80.5",
+                "`spec.type` cannot be `http`: did you mean `HTTP`?",
+            ],
+        ),
+        (
+            "Endpoint",
+            json!({"type": "mail", "backendRef": {"type": "componentRef", "componentRef": {"port": 80.0}}}),
+            vec![
+                "`spec.type` cannot be `mail`: it is one of `HTTP`, `REST`, `gRPC`, `GraphQL`, `Websocket`, `TCP`, \
+                 `UDP`",
             ],
         ),
         (
             "DeploymentPipeline",
             json!({"promotionPaths": [{"sourceEnvironment": "a", "targetEnvironmentRefs": [{}]}]}),
             vec![
-                "`spec.promotionPaths[0].sourceEnvironmentRef`: is required",
-                "`spec.promotionPaths[0].sourceEnvironment`: unknown field; did you mean `sourceEnvironmentRef`?",
-                "`spec.promotionPaths[0].targetEnvironmentRefs[0].name`: is required",
+                "`spec.promotionPaths[0].sourceEnvironment` is an unknown field: did you mean `sourceEnvironmentRef`?",
+                "`spec.promotionPaths[0].targetEnvironmentRefs[0].name` is missing",
+                "`spec.promotionPaths[0].sourceEnvironmentRef` is missing",
             ],
         ),
         (
             "DataPlane",
             json!({"kubernetesCluster": {"credentials": {"apiServerURL": "https://a"}}}),
-            vec!["`spec.kubernetesCluster.credentials`: needs `clientCert` with `clientKey`, or `token`"],
+            vec!["`spec.kubernetesCluster.credentials` needs `clientCert` with `clientKey`, or `token`"],
         ),
         (
             "BuildPlane",
             json!({"kubernetesCluster": {"server": "https://a"}}),
             vec![
-                "`spec.kubernetesCluster`: `spec.kubernetesCluster.auth` has no credentials: \
+                "`spec.kubernetesCluster` cannot be used: `spec.kubernetesCluster.auth` has no credentials: \
                  set `mtls.clientCert` and `mtls.clientKey`, or `bearerToken`",
             ],
         ),
@@ -83,6 +98,58 @@ fn a_bad_manifest_is_told_what_is_wrong_and_what_was_meant() {
     for (kind, spec, expected) in cases {
         assert_eq!(problems(kind, spec.clone()), expected, "{kind} {spec}");
     }
+}
+
+#[test]
+fn a_manifest_says_what_it_is() {
+    let version = "openchoreo.dev/v1alpha1";
+    let cases = [
+        (json!([]), "`apiVersion` is missing"),
+        (json!({"kind": "Project"}), "`apiVersion` is missing"),
+        (
+            json!({"apiVersion": "openchoreo.dev/v1", "kind": "Project"}),
+            "`apiVersion` cannot be `openchoreo.dev/v1`: did you mean `openchoreo.dev/v1alpha1`?",
+        ),
+        (json!({"apiVersion": "v1"}), "`apiVersion` cannot be `v1`: it is one of `openchoreo.dev/v1alpha1`"),
+        (json!({"apiVersion": version}), "`kind` is missing"),
+        (json!({"apiVersion": version, "kind": true}), "`kind` must be text, not true: write \"true\""),
+    ];
+    for (document, expected) in cases {
+        assert_eq!(messages(&document), [expected], "{document}");
+    }
+}
+
+#[test]
+fn metadata_is_checked_although_definitions_leave_it_empty() {
+    let cases = [
+        (json!({"name": "a", "labels": {"tier": "1"}, "annotations": {"b": null}}), vec![]),
+        (json!({"generateName": "a-"}), vec![]),
+        (json!({}), vec!["`metadata.name` is missing"]),
+        (json!(null), vec!["`metadata.name` is missing"]),
+        (json!("a"), vec!["`metadata` must be an object, not text"]),
+        (json!({"name": 1}), vec!["`metadata.name` must be text, not 1: write \"1\""]),
+        (
+            json!({"name": "a", "label": {}, "annotations": {"a.b/c": true, "list": []}}),
+            vec![
+                "`metadata.annotations[a.b/c]` must be text, not true: write \"true\"",
+                "`metadata.annotations[list]` must be text, not a list",
+                "`metadata.label` is an unknown field: did you mean `labels`?",
+            ],
+        ),
+    ];
+    for (metadata, expected) in cases {
+        let document =
+            json!({"apiVersion": "openchoreo.dev/v1alpha1", "kind": "Organization", "metadata": metadata.clone()});
+        assert_eq!(messages(&document), expected, "{metadata}");
+    }
+}
+
+#[test]
+fn a_status_is_not_looked_at() {
+    let mut document = json!({"apiVersion": "openchoreo.dev/v1alpha1", "kind": "Organization"});
+    document["metadata"] = json!({"name": "a"});
+    document["status"] = json!({"anything": true});
+    assert_eq!(messages(&document), [""; 0]);
 }
 
 #[test]

@@ -104,44 +104,6 @@ pub(crate) fn encode(text: &str) -> String {
     encoded
 }
 
-/// The known name that somebody who wrote `wrong` most likely meant.
-pub(crate) fn similar(wrong: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
-    let allowed = (wrong.chars().count() / 3).max(1);
-    known
-        .into_iter()
-        .map(|name| (distance(&wrong.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min_by(|left, right| left.0.cmp(&right.0))
-        .map(|(_, name)| name)
-}
-
-/// How many letters must be added, dropped, replaced or swapped with their neighbor to make one text of the other.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=right.len()).collect();
-    let mut previous_letter = None;
-    for (row, letter) in left.chars().enumerate() {
-        let mut current = vec![row + 1];
-        for (column, other) in right.iter().enumerate() {
-            let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX - 1);
-            let mut best = (at(&last, column) + usize::from(letter != *other))
-                .min(at(&last, column + 1) + 1)
-                .min(at(&current, column) + 1);
-            let swapped = column
-                .checked_sub(1)
-                .is_some_and(|before| right.get(before) == Some(&letter) && previous_letter == Some(*other));
-            if swapped {
-                best = best.min(at(&before_last, column - 1) + 1);
-            }
-            current.push(best);
-        }
-        before_last = std::mem::replace(&mut last, current);
-        previous_letter = Some(letter);
-    }
-    last.last().copied().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,13 +129,5 @@ mod tests {
             "/apis/openchoreo.dev/v1alpha1/namespaces/acme/projects/a%2Fb"
         );
         assert_eq!(project.path(None, None), "/apis/openchoreo.dev/v1alpha1/projects");
-    }
-
-    #[test]
-    fn the_most_similar_name_is_proposed_and_a_far_one_is_not() {
-        let known = || ["components", "builds", "projects"].map(str::to_owned);
-        assert_eq!(similar("componets", known()), Some("components".to_owned()));
-        assert_eq!(similar("biulds", known()), Some("builds".to_owned()));
-        assert_eq!(similar("pods", known()), None);
     }
 }

@@ -10,6 +10,7 @@ use futures::{AsyncBufReadExt, Stream, StreamExt};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::config::KubeConfigOptions;
 use kube::{Client, Config};
+use openchoreo_types::spelling::nearest;
 use serde_json::Value;
 
 use crate::args::GlobalArgs;
@@ -17,7 +18,7 @@ use crate::error::CliError;
 use crate::io::Io;
 
 use discovery::Discovery;
-pub(crate) use kind::{Kind, encode, similar};
+pub(crate) use kind::{Kind, encode};
 use kubeconfig::Kubeconfigs;
 
 /// Asks the server for a table, as `kubectl` does.
@@ -140,8 +141,10 @@ impl Cluster {
         }
         let discovery = self.discovery().await?;
         discovery.kind_called(name).cloned().ok_or_else(|| {
-            let known = Kind::ours().chain(discovery.kinds().iter().cloned()).map(|kind| kind.plural);
-            CliError::UnknownKind { name: name.to_owned(), similar: similar(&name.to_lowercase(), known) }
+            let known: Vec<String> =
+                Kind::ours().chain(discovery.kinds().iter().cloned()).map(|kind| kind.plural).collect();
+            let similar = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+            CliError::UnknownKind { name: name.to_owned(), similar }
         })
     }
 

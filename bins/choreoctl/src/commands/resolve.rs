@@ -4,7 +4,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 
 use crate::cluster::{Cluster, Kind};
 use crate::error::CliError;
-use crate::manifest::{Manifest, Resolved, check_headers, check_schema};
+use crate::manifest::{Manifest, Resolved, check};
 
 /// Where the kinds of others are looked up.
 pub(crate) enum Lookup<'a> {
@@ -16,13 +16,12 @@ pub(crate) enum Lookup<'a> {
 
 /// Finds the kind of every manifest. Everything that is wrong with any of them is reported together.
 pub(crate) async fn resolve(manifests: Vec<Manifest>, mut lookup: Lookup<'_>) -> Result<Vec<Resolved>, CliError> {
-    let mut problems = check_headers(&manifests);
-    problems.extend(check_schema(&manifests));
+    let mut problems = check(&manifests);
     let ours: Vec<Kind> = Kind::ours().collect();
     let defined: Vec<Kind> = manifests.iter().flat_map(defined_kinds).collect();
     let mut resolved = Vec::with_capacity(manifests.len());
     for manifest in manifests {
-        // Its header is among the problems already.
+        // What is wrong with its header is among the problems already.
         if manifest.kind().is_empty() || manifest.api_version().is_empty() {
             continue;
         }

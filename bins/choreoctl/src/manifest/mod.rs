@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-pub(crate) use check::{check_headers, check_schema};
+pub(crate) use check::check;
 pub(crate) use order::sort_for_creation;
 pub(crate) use source::load;
 
@@ -43,9 +43,9 @@ impl Manifest {
         self.object.pointer("/metadata/namespace").and_then(Value::as_str).filter(|namespace| !namespace.is_empty())
     }
 
-    /// Whether it is one of the platform's kinds.
+    /// Whether it is of the platform's group, in whatever version.
     pub(crate) fn is_ours(&self) -> bool {
-        self.api_version() == openchoreo_types::API_VERSION
+        self.api_version().split_once('/').is_some_and(|(group, _)| group == openchoreo_types::GROUP)
     }
 
     /// A problem with it.

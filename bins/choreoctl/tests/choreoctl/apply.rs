@@ -59,8 +59,8 @@ async fn every_problem_of_every_file_is_told_and_nothing_is_sent() {
     let err = plane.run(&["apply", "-f", folder.to_str().unwrap()]).await.failure();
     for expected in [
         "error: 3 problems in the manifests, nothing was sent",
-        "kind.json, document 1 (Projekt `a`): unknown kind `Projekt`: did you mean `Project`?",
-        "two.yaml, document 2 (Component `web`): unknown field `spec.ownr`: did you mean `owner`?",
+        "kind.json, document 1 (Projekt `a`): `kind` cannot be `Projekt`: did you mean `Project`?",
+        "two.yaml, document 2 (Component `web`): `spec.ownr` is an unknown field: did you mean `owner`?",
         "two.yaml, document 2 (Component `web`): `spec.owner` is missing",
     ] {
         assert!(err.contains(expected), "{expected} not in {err}");

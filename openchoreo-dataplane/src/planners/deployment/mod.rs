@@ -29,8 +29,8 @@ use openchoreo_core::plan::{Finalizer, Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
 use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{
-    Build, ConfigurationGroup, DataPlane, DeployableArtifact, Deployment, DeploymentStatus, DeploymentTrack,
-    Endpoint, Environment,
+    Build, ConfigurationGroup, DataPlane, DeployableArtifact, Deployment, DeploymentStatus, DeploymentTrack, Endpoint,
+    Environment,
 };
 
 openchoreo_core::reasons! {
