@@ -68,6 +68,7 @@ pub async fn run(lane: Lane, words: &[String]) -> anyhow::Result<Vec<Outcome>> {
 async fn perform(ground: &Ground, scenario: Scenario) -> Outcome {
     let started = Instant::now();
     let failure = (scenario.run)(ground).await.err();
+    tracing::info!(scenario = scenario.name, failed = failure.is_some(), "scenario ended");
     Outcome { name: scenario.name, took: started.elapsed(), failure }
 }
 
@@ -78,7 +79,9 @@ pub fn report(lane: Lane, outcomes: &[Outcome]) -> String {
         let word = if outcome.failure.is_some() { "FAILED" } else { "ok" };
         let _ = writeln!(text, "{word:>6} {lane} {} ({:.1} s)", outcome.name, outcome.took.as_secs_f64());
         if let Some(failure) = &outcome.failure {
-            let _ = writeln!(text, "{failure:?}\n");
+            for cause in failure.chain() {
+                let _ = writeln!(text, "       {}", cause.to_string().trim_end().replace('\n', "\n       "));
+            }
         }
     }
     text

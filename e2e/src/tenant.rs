@@ -115,11 +115,22 @@ impl Tenant {
         self.published(ground, component).await
     }
 
-    /// Starts a build with `choreoctl create build`.
+    /// Starts a build of the component's branch with `choreoctl create build`.
     pub(crate) async fn build(&self, ground: &Ground, component: &str, name: &str) -> anyhow::Result<()> {
+        self.build_with(ground, component, name, &[]).await
+    }
+
+    /// Starts a build with further arguments.
+    pub(crate) async fn build_with(
+        &self,
+        ground: &Ground,
+        component: &str,
+        name: &str,
+        more: &[&str],
+    ) -> anyhow::Result<()> {
         let name = build_name(component, name);
         let words = ["create", "build", "--component", component, "--namespace", &self.namespace, "--name", &name];
-        ground.choreoctl(&words, "").await.map(drop)
+        ground.choreoctl(&[words.as_slice(), more].concat(), "").await.map(drop)
     }
 
     /// Waits until the only endpoint of a component is ready and has an address.

@@ -3,7 +3,8 @@
 //! Run it with `cargo build --release -p choreoctl -p controller-manager` and then
 //! `cargo run --release -p openchoreo-benches --bin measure`, on a machine that does nothing else. It starts the two
 //! programs that lie beside it, and a whole platform in this process: two embedded API servers on loopback TLS, the
-//! simulators, and the engine. `-- --quick` takes one small sample of everything, to see that it still works.
+//! simulators, and the engine. `-- --quick` takes one small sample of everything, to see that it still works;
+//! `--components=NUMBER` fills the platform with another number of components.
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 
@@ -42,11 +43,26 @@ const SETTLING: Duration = Duration::from_secs(3);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let extent = if std::env::args().any(|argument| argument == "--quick") { QUICK } else { FULL };
+    let extent = extent(std::env::args().skip(1))?;
     println!("| what | measured |\n|---|---|");
     programs(&extent)?;
     passes(extent.planned)?;
     platform(&extent).await
+}
+
+/// What the arguments ask for.
+fn extent(arguments: impl Iterator<Item = String>) -> anyhow::Result<Extent> {
+    let mut extent = FULL;
+    for argument in arguments {
+        match argument.split_once('=') {
+            None if argument == "--quick" => extent = QUICK,
+            Some(("--components", number)) => {
+                extent.components = number.parse().context("`--components` takes a number")?
+            }
+            _ => anyhow::bail!("`{argument}` is neither `--quick` nor `--components=NUMBER`"),
+        }
+    }
+    Ok(extent)
 }
 
 /// A row of the table.
@@ -136,17 +152,18 @@ async fn platform(extent: &Extent) -> anyhow::Result<()> {
     );
     let sent = stage.engine.metrics().requests() - requests;
     row("requests sent for one component", &format!("{:.1}", ratio(sent, components)));
-    row(&format!("memory, after {components} components: the whole process"), &memory(std::process::id())?);
-    row(
-        &format!("memory, after {components} components: `controller-manager`"),
-        &manager_memory(&stage.kubeconfig).await?,
-    );
+    // Before a second controller manager is started for its memory: two of them would measure each other.
     let before = (stage.engine.metrics().requests(), stage.engine.metrics().passes());
     tokio::time::sleep(extent.rest).await;
     let after = (stage.engine.metrics().requests(), stage.engine.metrics().passes());
     row(
         &format!("at rest, in {} s", extent.rest.as_secs()),
         &format!("{} requests, {} passes", after.0 - before.0, after.1 - before.1),
+    );
+    row(&format!("memory, after {components} components: the whole process"), &memory(std::process::id())?);
+    row(
+        &format!("memory, after {components} components: `controller-manager`"),
+        &manager_memory(&stage.kubeconfig).await?,
     );
     stage.strike().await;
     Ok(())

@@ -2,14 +2,14 @@
 
 use anyhow::ensure;
 use kube::ResourceExt as _;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use openchoreo_types::PlatformKind as _;
 use openchoreo_types::v1alpha1::{Component, DataPlane, Deployment, Environment, Project};
 use serde_json::json;
 
 use crate::ground::Ground;
 use crate::proxy::Proxy;
-use crate::tenant::{DATA_PLANE, FIRST_ENVIRONMENT, Tenant};
+use crate::tenant::{DATA_PLANE, FIRST_ENVIRONMENT, Tenant, absent};
 
 pub(super) async fn component_first(ground: &Ground) -> anyhow::Result<()> {
     let tenant = Tenant::new("e2e-component-first", "shop");
@@ -106,10 +106,11 @@ pub(super) async fn abandoned_plane(ground: &Ground) -> anyhow::Result<()> {
     planes.patch(DATA_PLANE, &PatchParams::default(), &Patch::Merge(abandon)).await?;
     gone::<DataPlane>(ground, &tenant.organization, DATA_PLANE).await?;
 
-    // What was given up is the operator's to remove; here by registering the plane again under its name.
-    proxy.heal().await?;
-    ground.register(&tenant.organization, DATA_PLANE, Some(proxy.url())).await?;
-    tenant.published(ground, "web").await?;
+    // What was given up is the operator's to remove.
+    for (kind, object) in ground.made_for(&tenant.namespaces()).await? {
+        let api = ground.data_api(kind, &object.namespace().unwrap_or_default());
+        absent(api.delete(&object.name_any(), &DeleteParams::default()).await.map(drop))?;
+    }
     tenant.clean_up(ground).await
 }
 

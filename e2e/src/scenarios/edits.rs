@@ -14,7 +14,9 @@ pub(super) async fn second_build(ground: &Ground) -> anyhow::Result<()> {
     let tenant = Tenant::new("e2e-second-build", "shop");
     let endpoint = tenant.settle(ground, "web", None).await?;
     let first = image(&tenant.workload(ground, "web").await?)?;
-    tenant.build(ground, "web", "second").await?;
+    // A simulated build gives the same image for the same source, so another commit is asked for.
+    let commit = ["--commit", "5ec0dc0de5ec0dc0de5ec0dc0de5ec0dc0de5ec0"];
+    tenant.build_with(ground, "web", "second", &commit).await?;
     ground
         .eventually("the image of the second build in the workload", async || {
             let second = image(&tenant.workload(ground, "web").await?)?;
@@ -89,12 +91,12 @@ pub(super) async fn configuration_group(ground: &Ground) -> anyhow::Result<()> {
 pub(super) async fn drift(ground: &Ground) -> anyhow::Result<()> {
     let tenant = Tenant::new("e2e-drift", "shop");
     let endpoint = tenant.settle(ground, "web", None).await?;
-    let port = json!([{ "op": "replace", "path": "/spec/ports/0/port", "value": 9999 }]);
-    by_hand(ground, &tenant, "Service", "/spec/ports", port).await?;
+    let port = json!([{ "op": "replace", "path": "/spec/ports/0/targetPort", "value": 9999 }]);
+    by_hand(ground, &tenant, "Service", "/spec/ports/0/targetPort", port).await?;
     let host = json!([{ "op": "replace", "path": "/spec/hostnames/0", "value": "stolen.choreoapps.localhost" }]);
     by_hand(ground, &tenant, "HTTPRoute", "/spec/hostnames", host).await?;
-    let replicas = json!([{ "op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "evil:1" }]);
-    by_hand(ground, &tenant, "Deployment", "/spec/template/spec/containers/0/image", replicas).await?;
+    let image = json!([{ "op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "evil:1" }]);
+    by_hand(ground, &tenant, "Deployment", "/spec/template/spec/containers/0/image", image).await?;
     tenant.answers(ground, &endpoint, |_| true).await?;
     tenant.clean_up(ground).await
 }
