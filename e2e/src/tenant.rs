@@ -12,8 +12,8 @@ use openchoreo_types::v1alpha1::{
 };
 use serde_json::{Value, json};
 
-use crate::ground::Ground;
 use crate::ground::remote::everywhere;
+use crate::ground::{Ground, shown};
 
 /// The environment that new artifacts are deployed to.
 pub(crate) const FIRST_ENVIRONMENT: &str = "development";
@@ -281,8 +281,7 @@ pub(crate) fn absent(deleted: Result<(), kube::Error>) -> anyhow::Result<()> {
 }
 
 fn listing(endpoints: &[Endpoint]) -> String {
-    let text = |endpoint: &Endpoint| openchoreo_types::yaml::to_string(endpoint).unwrap_or_default();
-    endpoints.iter().map(text).collect::<Vec<_>>().join("---\n")
+    endpoints.iter().cloned().map(shown).collect::<Vec<_>>().join("---\n")
 }
 
 /// What an object shows of itself, for messages.

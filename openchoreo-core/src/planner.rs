@@ -42,7 +42,7 @@ pub struct Uses {
     pub control: Vec<Kind>,
     /// In remote planes, objects of our own; a plane that does not serve a kind is not asked for it.
     pub remote: Vec<Kind>,
-    /// In remote planes, objects of others that are read, such as Gateways.
+    /// In remote planes, objects of others that are read, such as Gateways: what they specify, without their status.
     pub remote_foreign: Vec<Kind>,
 }
 

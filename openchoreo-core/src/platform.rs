@@ -91,9 +91,6 @@ pub enum PlatformError {
         /// What it breaks.
         violations: Vec<String>,
     },
-    /// No gateway was given.
-    #[error("the platform has no gateway; give one with `PlatformBuilder::gateway`")]
-    NoGateway,
 }
 
 /// The chosen set of schemes, extensions, planners and settings.

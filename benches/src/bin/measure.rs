@@ -128,7 +128,8 @@ async fn platform(extent: &Extent) -> anyhow::Result<()> {
     row("memory, idle: one process with both API servers, simulators and engine", &memory(std::process::id())?);
     row("memory, idle: `controller-manager`", &manager_memory(&stage.kubeconfig).await?);
 
-    let requests = stage.engine.metrics().requests();
+    let metrics = stage.engine.metrics();
+    let (requests, plans) = (metrics.requests(), metrics.passes());
     let started = Instant::now();
     let client = stage.servers.0.client();
     choreoctl::install::apply(&client, population::organization()).await?;
@@ -150,8 +151,8 @@ async fn platform(extent: &Extent) -> anyhow::Result<()> {
         &format!("{components} components from cold to Ready, in one process"),
         &format!("{:.1} s, of which {:.1} s until the last was written", ready.as_secs_f64(), written.as_secs_f64()),
     );
-    let sent = stage.engine.metrics().requests() - requests;
-    row("requests sent for one component", &format!("{:.1}", ratio(sent, components)));
+    row("requests sent for one component", &format!("{:.1}", ratio(metrics.requests() - requests, components)));
+    row("passes for one component", &format!("{:.1}", ratio(metrics.passes() - plans, components)));
     // Before a second controller manager is started for its memory: two of them would measure each other.
     let before = (stage.engine.metrics().requests(), stage.engine.metrics().passes());
     tokio::time::sleep(extent.rest).await;

@@ -225,7 +225,7 @@ impl Ground {
                     && (reason.is_empty() || ready.reason == reason)
                     && ready.observed_generation == object.meta().generation
             });
-            ensure!(is_so, "it is\n{}", yaml::to_string(&object).unwrap_or_default());
+            ensure!(is_so, "it is\n{}", shown(object));
             Ok(object)
         })
         .await
@@ -264,6 +264,12 @@ impl Ground {
         let gateway = SocketAddr::new(address.parse()?, port);
         request::get(gateway, &self.gateway_authority, url).await.with_context(|| format!("no answer from {url}"))
     }
+}
+
+/// An object as text, for messages: without the record of who wrote which field.
+pub(crate) fn shown<K: PlatformKind>(mut object: K) -> String {
+    object.meta_mut().managed_fields = None;
+    yaml::to_string(&object).unwrap_or_default()
 }
 
 /// What a lane simulates, the authority of its gateway in PEM, and what is installed for it.

@@ -35,7 +35,7 @@ impl Ground {
             let objects = match listed {
                 Ok(objects) => objects,
                 // Not every plane has every foreign kind.
-                Err(kube::Error::Api(status)) if status.is_not_found() => continue,
+                Err(kube::Error::Api(status)) if status.code == 404 => continue,
                 Err(error) => return Err(error).with_context(|| format!("cannot list {kind}")),
             };
             let ours = |object: &DynamicObject| {

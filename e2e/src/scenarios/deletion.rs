@@ -7,7 +7,7 @@ use openchoreo_types::PlatformKind as _;
 use openchoreo_types::v1alpha1::{Component, DataPlane, Deployment, Environment, Project};
 use serde_json::json;
 
-use crate::ground::Ground;
+use crate::ground::{Ground, shown};
 use crate::proxy::Proxy;
 use crate::tenant::{DATA_PLANE, FIRST_ENVIRONMENT, Tenant, absent};
 
@@ -123,7 +123,7 @@ where
     ground
         .eventually(&format!("{} `{namespace}/{name}` gone", K::KIND), async || match api.get_opt(name).await? {
             None => Ok(()),
-            Some(object) => anyhow::bail!("it is\n{}", openchoreo_types::yaml::to_string(&object).unwrap_or_default()),
+            Some(object) => anyhow::bail!("it is\n{}", shown(object)),
         })
         .await
 }

@@ -91,8 +91,8 @@ pub(super) async fn configuration_group(ground: &Ground) -> anyhow::Result<()> {
 pub(super) async fn drift(ground: &Ground) -> anyhow::Result<()> {
     let tenant = Tenant::new("e2e-drift", "shop");
     let endpoint = tenant.settle(ground, "web", None).await?;
-    let port = json!([{ "op": "replace", "path": "/spec/ports/0/targetPort", "value": 9999 }]);
-    by_hand(ground, &tenant, "Service", "/spec/ports/0/targetPort", port).await?;
+    let port = json!([{ "op": "replace", "path": "/spec/ports/0/port", "value": 9999 }]);
+    by_hand(ground, &tenant, "Service", "/spec/ports", port).await?;
     let host = json!([{ "op": "replace", "path": "/spec/hostnames/0", "value": "stolen.choreoapps.localhost" }]);
     by_hand(ground, &tenant, "HTTPRoute", "/spec/hostnames", host).await?;
     let image = json!([{ "op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "evil:1" }]);

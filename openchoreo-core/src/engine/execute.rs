@@ -28,10 +28,10 @@ use crate::conditions::{CommonReason, Finding, READY, merge};
 use crate::extension::chain;
 use crate::kind::{Kind, ObjectKey, PlaneKey};
 use crate::offline::invalid_object;
-use crate::plan::effects::{Applied, Effect, effects};
+use crate::plan::effects::{Applied, Effect, effects, list_repairs};
 use crate::plan::{Plan, Wanted};
 use crate::planner::PlanContext;
-use crate::world::{Disconnect, PlaneState, Stored};
+use crate::world::{Disconnect, PlaneState, Stored, World};
 
 /// How long a plane whose credentials are gone keeps its connection, in case it turns out to be going itself.
 const ORPHAN_GRACE: Duration = Duration::from_secs(2);
@@ -58,11 +58,16 @@ async fn plan(shared: &Arc<Shared>, work: &Work, planner: usize, key: &ObjectKey
         let started = Instant::now();
         let cx = PlanContext::new(&world, &shared.platform, now);
         let mut plan = planner.plan_stored(&cx, &live).unwrap_or_else(|error| invalid_object(&live, &error, now));
-        shared.wake.lock().record(work, cx.into_reads());
+        let reads = cx.into_reads();
+        let settling = shows_its_state(&live) && reads.planes.iter().any(|plane| is_being_connected(&world, plane));
+        shared.wake.lock().record(work, reads);
         if let Some(failure) = shared.failures.lock().get(work) {
             show_failure(&mut plan, &live, failure, now);
         }
-        let wanted = effects(&plan, &world, key, &Remembered(&shared.applied.lock()));
+        // A start of the controllers is no news about the object: it keeps its status until the plane's state is known,
+        // which wakes it.
+        let wanted =
+            if settling { Vec::new() } else { effects(&plan, &world, key, &Remembered(&shared.applied.lock())) };
         shared.metrics.count_pass(planner.name(), started.elapsed());
         (plan, wanted)
     };
@@ -81,6 +86,23 @@ async fn plan(shared: &Arc<Shared>, work: &Work, planner: usize, key: &ObjectKey
         // The status still speaks of the failure.
         shared.schedule(work.clone(), Instant::now());
     }
+}
+
+/// Whether an object shows a status of its newest generation.
+fn shows_its_state(live: &Stored) -> bool {
+    let generation = live.json().pointer("/metadata/generation");
+    generation.is_some() && live.json().pointer("/status/observedGeneration") == generation
+}
+
+/// Whether a plane is registered and the outcome of its first connection is still to come.
+fn is_being_connected(world: &World, plane: &PlaneKey) -> bool {
+    let Some(remote) = plane.remote() else { return false };
+    let (namespace, name) = (remote.namespace.clone(), remote.name.clone());
+    let registration = match remote.kind {
+        PlaneKind::DataPlane => ObjectKey::of::<DataPlane>(namespace, name),
+        PlaneKind::BuildPlane => ObjectKey::of::<BuildPlane>(namespace, name),
+    };
+    matches!(world.plane_state(plane), PlaneState::Unknown) && world.get(&PlaneKey::Control, &registration).is_some()
 }
 
 /// Puts the last refusal in the place of the planner's verdict on Ready.
@@ -247,8 +269,12 @@ async fn request(shared: &Shared, effect: &Effect, client: Client, manager: &str
         Effect::Apply(wanted) => {
             let key = &wanted.key;
             let params = PatchParams::apply(manager).force();
-            let answer =
-                api(client, key.kind, &key.namespace).patch(&key.name, &params, &Patch::Apply(&wanted.object)).await?;
+            let api = api(client, key.kind, &key.namespace);
+            if let Some(repair) = repair(shared, wanted) {
+                // Whether it was of use shows when the wanted object is applied.
+                let _ = api.patch(&key.name, &PatchParams::default(), &repair).await;
+            }
+            let answer = api.patch(&key.name, &params, &Patch::Apply(&wanted.object)).await?;
             if let Ok(json) = serde_json::to_value(answer) {
                 remember(shared, wanted, &json);
                 shared.put_answer(&wanted.plane, key.kind, json);
@@ -273,6 +299,16 @@ async fn request(shared: &Shared, effect: &Effect, client: Client, manager: &str
         }
     }
     Ok(())
+}
+
+/// A patch of lists that a server-side apply would not put right; nothing where there is none.
+fn repair(shared: &Shared, wanted: &Wanted) -> Option<Patch<()>> {
+    let world = shared.world.read();
+    let operations = list_repairs(world.get(&wanted.plane, &wanted.key)?, &wanted.object);
+    if operations.is_empty() {
+        return None;
+    }
+    serde_json::from_value(operations.into()).ok().map(Patch::Json)
 }
 
 fn classify(shared: &Shared, effect: &Effect, error: &kube::Error) -> Trouble {

@@ -62,7 +62,7 @@ pub(super) async fn control(shared: Arc<Shared>, kind: Kind, synced: mpsc::Unbou
     }
 }
 
-/// The events of a kind in a remote plane; only owned objects where `owned`.
+/// The events of a kind in a remote plane; only owned objects where `owned`, and objects of others without status.
 pub(super) fn remote(
     client: Client,
     kind: Kind,
@@ -70,7 +70,13 @@ pub(super) fn remote(
 ) -> impl Stream<Item = Result<Event<DynamicObject>, watcher::Error>> + Send {
     let config = watcher::Config::default();
     let config = if owned { config.labels(labels::OWNER) } else { config };
-    watch_kind(api(client, kind, ""), config).default_backoff()
+    watch_kind(api(client, kind, ""), config).default_backoff().modify(move |object| {
+        // A Gateway counts its routes in its status: to wake every route's Endpoint for each new route would make the
+        // work quadratic.
+        if !owned && let Some(fields) = object.data.as_object_mut() {
+            fields.remove("status");
+        }
+    })
 }
 
 /// Feeds the events of one kind in one plane into the World.

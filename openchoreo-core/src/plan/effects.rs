@@ -136,11 +136,85 @@ pub(crate) fn contains(live: &Value, wanted: &Value) -> bool {
     }
 }
 
+/// Operations of a JSON patch that put wanted lists in the place of live ones. A server-side apply leaves items alone
+/// that others have added, so a port or a host added by hand would stay for ever; and a key of an item that is changed
+/// by hand makes another item of it. Lists that differ only because something else is wanted now are left to the apply.
+pub(crate) fn list_repairs(live: &Stored, wanted: &Value) -> Vec<Value> {
+    let digest = wanted.pointer("/metadata/annotations").and_then(|a| a.get(labels::WANTED_DIGEST));
+    let by_hand = live.annotation(labels::WANTED_DIGEST) == digest.and_then(Value::as_str);
+    let mut operations = Vec::new();
+    let fields = live.json().as_object().into_iter().flatten();
+    // Others may add their labels, finalizers and owners.
+    for (name, live) in fields.filter(|(name, _)| !matches!(name.as_str(), "metadata" | "status")) {
+        if let Some(wanted) = wanted.get(name) {
+            collect_repairs(live, wanted, by_hand, &format!("/{name}"), &mut operations);
+        }
+    }
+    operations
+}
+
+fn collect_repairs(live: &Value, wanted: &Value, by_hand: bool, pointer: &str, operations: &mut Vec<Value>) {
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => {
+            for (name, wanted) in wanted {
+                if let Some(live) = live.get(name) {
+                    let name = name.replace('~', "~0").replace('/', "~1");
+                    collect_repairs(live, wanted, by_hand, &format!("{pointer}/{name}"), operations);
+                }
+            }
+        }
+        (Value::Array(items), Value::Array(wanted_items)) => {
+            if items.len() > wanted_items.len() || (by_hand && !contains(live, wanted)) {
+                operations.push(json!({ "op": "replace", "path": pointer, "value": wanted }));
+                return;
+            }
+            for (index, (live, wanted)) in items.iter().zip(wanted_items).enumerate() {
+                collect_repairs(live, wanted, by_hand, &format!("{pointer}/{index}"), operations);
+            }
+        }
+        _ => {}
+    }
+}
+
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Object(map) => map.is_empty(),
         Value::Array(list) => list.is_empty(),
         Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Stored, list_repairs};
+
+    #[test]
+    fn lists_are_repaired_where_items_were_added_or_changed_by_hand() {
+        let digest = |digest: &str| json!({ "annotations": { "openchoreo.dev/wanted-digest": digest } });
+        let wanted = json!({
+            "metadata": digest("now"),
+            "spec": { "ports": [{ "port": 80 }], "pods": [{ "env": [] }], "hosts": ["a"] },
+        });
+        let live = |by: &str| {
+            let mut metadata = digest(by);
+            metadata["ownerReferences"] = json!([{ "name": "other" }]);
+            let pods = json!([{ "env": [{ "name": "X" }], "defaulted": true }]);
+            let ports = json!([{ "port": 9999 }, { "port": 80 }]);
+            Stored::new(json!({ "metadata": metadata, "spec": { "ports": ports, "pods": pods, "hosts": ["b"] } }))
+        };
+        let replace = |path: &str, value| json!({ "op": "replace", "path": path, "value": value });
+        let ports = replace("/spec/ports", json!([{ "port": 80 }]));
+        let added = [replace("/spec/pods/0/env", json!([])), ports.clone()];
+        let changed = [replace("/spec/hosts", json!(["a"])), replace("/spec/pods", json!([{ "env": [] }])), ports];
+        let sorted = |mut operations: Vec<serde_json::Value>| {
+            operations.sort_by_key(|operation| operation["path"].to_string());
+            operations
+        };
+        assert_eq!(sorted(list_repairs(&live("before"), &wanted)), added);
+        assert_eq!(sorted(list_repairs(&live("now"), &wanted)), changed);
+        assert!(list_repairs(&Stored::new(wanted.clone()), &wanted).is_empty());
     }
 }

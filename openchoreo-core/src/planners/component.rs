@@ -16,6 +16,7 @@ use crate::extension::chain;
 use crate::hierarchy::{ComponentScope, child_labels, children_of, name_of, scope_of_component};
 use crate::kind::PlaneKey;
 use crate::labels::{self, Owner, finalizers};
+use crate::naming::{LabelValue, NameError};
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
 
@@ -127,7 +128,9 @@ fn want_default_track(
     plan: &mut Plan,
     owner: &Owner,
     scope: &ComponentScope,
-) -> Result<(), crate::naming::NameError> {
+) -> Result<(), NameError> {
+    // The name of a component is a label of everything that is made for it.
+    LabelValue::try_from(name_of(&*scope.component))?;
     let Some(build) = &scope.component.spec.build else { return Ok(()) };
     let tracks = cx.list::<DeploymentTrack>(children_of(scope.namespace(), name_of(&*scope.component)));
     let ours = owner.label_value();

@@ -31,7 +31,7 @@ pub struct Stored {
 }
 
 impl Stored {
-    fn new(mut json: Value) -> Self {
+    pub(crate) fn new(mut json: Value) -> Self {
         let mut resource_version = String::new();
         if let Some(metadata) = json.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.remove("managedFields");
