@@ -202,7 +202,7 @@ async fn send(shared: &Shared, effect: &Effect, manager: &str) -> Result<(), Tro
     let label =
         plane.remote().map_or_else(|| "control".to_owned(), |plane| format!("{}/{}", plane.namespace, plane.name));
     shared.metrics.count_request(&RequestLabels { plane: label, verb, result });
-    debug!(%verb, %plane, result, "request");
+    debug!(%verb, %plane, object = %object_of(effect), result, "request");
     match outcome {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(classify(shared, effect, &error)),
@@ -210,6 +210,14 @@ async fn send(shared: &Shared, effect: &Effect, manager: &str) -> Result<(), Tro
             raise_trouble(shared, plane);
             Err(Trouble::Transient(format!("no answer within {} s", shared.settings.request_timeout.as_secs())))
         }
+    }
+}
+
+fn object_of(effect: &Effect) -> &ObjectKey {
+    match effect {
+        Effect::Finalizers { key, .. } | Effect::Status { key, .. } => key,
+        Effect::Apply(wanted) => &wanted.key,
+        Effect::Delete(deletion) => &deletion.key,
     }
 }
 

@@ -192,8 +192,13 @@ impl World {
     }
 
     /// Puts an object as seen in a plane. Gives the change, if planners could see one.
-    pub fn put(&mut self, plane: &PlaneKey, kind: Kind, json: Value) -> Option<Change> {
+    pub fn put(&mut self, plane: &PlaneKey, kind: Kind, mut json: Value) -> Option<Change> {
         let key = key_of(kind, &json)?;
+        // An API server leaves both out of the items of a list of a built-in kind.
+        if let Some(object) = json.as_object_mut() {
+            object.entry("apiVersion").or_insert_with(|| kind.api_version().into());
+            object.entry("kind").or_insert_with(|| kind.kind.into());
+        }
         let stored = Stored::new(json);
         let held = self.planes.entry(plane.clone()).or_default();
         let store = held.kinds.entry(kind).or_default();

@@ -129,3 +129,15 @@ fn an_older_revision_does_not_replace_a_newer_one_of_the_same_object() {
     let object = world.get(&PlaneKey::Control, &ObjectKey::of::<ConfigMap>("a", "a")).expect("it is there");
     assert_eq!(object.json()["data"]["value"], "2");
 }
+
+#[test]
+fn an_object_from_a_list_without_type_is_the_object_that_a_watch_gives() {
+    let platform = Platform::builder().build().unwrap();
+    let mut world = platform.new_world();
+    let whole = map("a", "b", "c", 1);
+    let mut listed = whole.clone();
+    listed.as_object_mut().unwrap().retain(|name, _| !matches!(name.as_str(), "apiVersion" | "kind"));
+    let plane = PlaneKey::Control;
+    assert!(world.put(&plane, Kind::of::<ConfigMap>(), listed).is_some());
+    assert!(world.put(&plane, Kind::of::<ConfigMap>(), whole).is_none());
+}
