@@ -195,14 +195,9 @@ async fn send(shared: &Shared, effect: &Effect, manager: &str) -> Result<(), Tro
     let request = request(shared, effect, client, manager);
     let outcome = tokio::time::timeout(shared.settings.request_timeout, request).await;
     let (verb, plane) = (verb(effect), effect.plane());
-    let result = match &outcome {
-        Ok(Ok(())) => "ok",
-        Ok(Err(_)) | Err(_) => "error",
-    };
-    let label =
-        plane.remote().map_or_else(|| "control".to_owned(), |plane| format!("{}/{}", plane.namespace, plane.name));
-    shared.metrics.count_request(&RequestLabels { plane: label, verb, result });
-    debug!(%verb, %plane, object = %object_of(effect), result, "request");
+    let is_ok = matches!(outcome, Ok(Ok(())));
+    count(shared, plane, verb, is_ok);
+    debug!(%verb, %plane, object = %object_of(effect), is_ok, "request");
     match outcome {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(classify(shared, effect, &error)),
@@ -219,6 +214,12 @@ fn object_of(effect: &Effect) -> &ObjectKey {
         Effect::Apply(wanted) => &wanted.key,
         Effect::Delete(deletion) => &deletion.key,
     }
+}
+
+fn count(shared: &Shared, plane: &PlaneKey, verb: &'static str, is_ok: bool) {
+    let plane =
+        plane.remote().map_or_else(|| "control".to_owned(), |plane| format!("{}/{}", plane.namespace, plane.name));
+    shared.metrics.count_request(&RequestLabels { plane, verb, result: if is_ok { "ok" } else { "error" } });
 }
 
 fn verb(effect: &Effect) -> &'static str {
@@ -280,7 +281,8 @@ async fn request(shared: &Shared, effect: &Effect, client: Client, manager: &str
             let api = api(client, key.kind, &key.namespace);
             if let Some(repair) = repair(shared, wanted) {
                 // Whether it was of use shows when the wanted object is applied.
-                let _ = api.patch(&key.name, &PatchParams::default(), &repair).await;
+                let repaired = api.patch(&key.name, &PatchParams::default(), &repair).await;
+                count(shared, &wanted.plane, "repair", repaired.is_ok());
             }
             let answer = api.patch(&key.name, &params, &Patch::Apply(&wanted.object)).await?;
             if let Ok(json) = serde_json::to_value(answer) {

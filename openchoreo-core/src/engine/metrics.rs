@@ -16,7 +16,7 @@ use prometheus_client::registry::Registry;
 pub(super) struct RequestLabels {
     /// `control`, or `<namespace>/<name>` of the plane.
     pub(super) plane: String,
-    /// `apply`, `delete`, `status`, `finalizers`.
+    /// `apply`, `repair`, `delete`, `status`, `finalizers`.
     pub(super) verb: &'static str,
     /// `ok` or `error`.
     pub(super) result: &'static str,
