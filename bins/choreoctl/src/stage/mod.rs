@@ -108,8 +108,6 @@ pub struct Stage {
     pub gateway_authority: String,
     /// A view of the engine.
     pub engine: EngineHandle,
-    /// The servers behind the planes: control, data.
-    pub servers: (Server, Server),
     control_listener: Listener,
     data_listener: Listener,
     stop: Option<oneshot::Sender<()>>,
@@ -134,10 +132,9 @@ impl Stage {
     pub async fn set(settings: StageSettings, platform: Platform) -> Result<Self, StageError> {
         std::fs::create_dir_all(&settings.folder)
             .map_err(|source| StageError::Folder { path: settings.folder.clone(), source })?;
-        let servers = (Server::default(), Server::default());
         let (control_listener, data_listener) = tokio::try_join!(
-            Listener::start(servers.0.clone(), ListenerSettings::default()),
-            Listener::start(servers.1.clone(), ListenerSettings::default()),
+            Listener::start(Server::default(), ListenerSettings::default()),
+            Listener::start(Server::default(), ListenerSettings::default()),
         )
         .map_err(StageError::Listen)?;
         let kubeconfig =
@@ -204,7 +201,6 @@ impl Stage {
             gateway,
             gateway_authority,
             engine,
-            servers,
             control_listener,
             data_listener,
             stop: Some(stop),
