@@ -1,6 +1,6 @@
 //! Build engines, and the planners of builds and build planes.
 //!
-//! - [`ArgoWorkflows`]: the shipped [`BuildEngine`](openchoreo_core::extension::BuildEngine). Others implement the same
+//! - [`ArgoWorkflows`]: the shipped [`BuildEngine`]. Others implement the same
 //!   trait and check themselves with [`testing::engine_contract`].
 //! - [`BuildPlanner`]: from a Build to a run in a build plane, and from the run to a DeployableArtifact.
 //! - [`BuildPlanePlanner`]: whether a build plane answers.

@@ -1,7 +1,7 @@
 //! Tables (`meta.k8s.io/v1`): what `kubectl get` prints.
 //!
 //! Custom resources print the columns their definition declares; built-in kinds have printers of their own in
-//! [`printers`]; everything else prints its name and age. Ages are counted to an instant the caller gives.
+//! `printers`; everything else prints its name and age. Ages are counted to an instant the caller gives.
 
 mod age;
 pub mod jsonpath;
