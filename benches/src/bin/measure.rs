@@ -131,7 +131,7 @@ async fn platform(extent: &Extent) -> anyhow::Result<()> {
     let metrics = stage.engine.metrics();
     let (requests, plans) = (metrics.requests(), metrics.passes());
     let started = Instant::now();
-    let client = stage.servers.0.client();
+    let client = stage.control.clone();
     choreoctl::install::apply(&client, population::organization()).await?;
     choreoctl::install::apply(&client, population::projects(extent.components)).await?;
     futures::stream::iter(0..extent.components)
