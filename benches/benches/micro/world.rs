@@ -4,10 +4,16 @@ use divan::{Bencher, black_box};
 use openchoreo_benches::warm::Warm;
 use openchoreo_core::kind::PlaneKey;
 
-const SIZES: [usize; 3] = [10, 1_000, 10_000];
+/// Components in each World. A run that only shows that everything works leaves out the largest, which takes a minute to
+/// build.
+fn sizes() -> Vec<usize> {
+    let all = [10, 1_000, 10_000];
+    let only_tests = std::env::args().any(|argument| argument == "--test");
+    all.into_iter().filter(|size| !only_tests || *size <= 1_000).collect()
+}
 
 /// One pass of the Deployment planner: the workload of a component is rendered, and compared with nothing.
-#[divan::bench(args = SIZES)]
+#[divan::bench(args = sizes())]
 fn plan_pass_of_a_deployment(bencher: Bencher<'_, '_>, components: usize) {
     let warm = Warm::of(components).expect("a World at rest");
     let mut deployments = warm.deployments.iter().cycle();
@@ -15,7 +21,7 @@ fn plan_pass_of_a_deployment(bencher: Bencher<'_, '_>, components: usize) {
 }
 
 /// A change of one object: it is put, and its readers are found.
-#[divan::bench(args = SIZES)]
+#[divan::bench(args = sizes())]
 fn put_of_an_object_and_its_readers(bencher: Bencher<'_, '_>, components: usize) {
     let Warm { mut world, wake, deployments, .. } = Warm::of(components).expect("a World at rest");
     let key = deployments.get(components / 2).expect("a Deployment").clone();
