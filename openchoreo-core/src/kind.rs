@@ -11,6 +11,7 @@ use kube::core::NamespaceResourceScope;
 use serde::{Deserialize, Serialize};
 
 use openchoreo_types::common::{PlaneKind, PlaneRef};
+use openchoreo_types::v1alpha1::{BuildPlane, DataPlane};
 
 /// A Kubernetes kind as planners name it: group, version, kind, plural and scope.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -124,6 +125,15 @@ impl ObjectKey {
         K::Scope: 'static,
     {
         Self { kind: Kind::of::<K>(), namespace: namespace.into(), name: name.into() }
+    }
+
+    /// The key of the DataPlane or BuildPlane that registers a plane, in the control plane.
+    pub fn registration(plane: &PlaneRef) -> Self {
+        let kind = match plane.kind {
+            PlaneKind::DataPlane => Kind::of::<DataPlane>(),
+            PlaneKind::BuildPlane => Kind::of::<BuildPlane>(),
+        };
+        Self { kind, namespace: plane.namespace.clone(), name: plane.name.clone() }
     }
 }
 

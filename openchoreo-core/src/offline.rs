@@ -38,6 +38,16 @@ pub enum OfflineError {
         /// Its kind.
         kind: String,
     },
+    /// A planner reads a kind that it does not declare: nothing would watch it in the engine.
+    #[error("planner `{planner}` reads {kind} in the {plane} and does not declare it in `uses`")]
+    UndeclaredRead {
+        /// The planner.
+        planner: &'static str,
+        /// The kind.
+        kind: Kind,
+        /// Where it is read.
+        plane: PlaneKey,
+    },
     /// Two planners undo each other's work.
     #[error("the plans do not come to rest: `{object}` is planned again and again")]
     NoRest {
@@ -56,6 +66,8 @@ pub struct Offline<'p> {
     due: BTreeSet<(ObjectKey, usize)>,
     requests: usize,
     plans: BTreeMap<ObjectKey, Plan>,
+    control_kinds: BTreeSet<Kind>,
+    remote_kinds: BTreeSet<Kind>,
 }
 
 impl<'p> Offline<'p> {
@@ -69,6 +81,8 @@ impl<'p> Offline<'p> {
             due: BTreeSet::new(),
             requests: 0,
             plans: BTreeMap::new(),
+            control_kinds: platform.control_kinds(),
+            remote_kinds: platform.remote_watches().into_keys().collect(),
         }
     }
 
@@ -213,7 +227,7 @@ impl<'p> Offline<'p> {
     pub fn settle(&mut self) -> Result<(), OfflineError> {
         for _ in 0..PASS_LIMIT {
             let Some((key, planner)) = self.due.pop_first() else { return Ok(()) };
-            self.pass(&key, planner);
+            self.pass(&key, planner)?;
         }
         match self.due.first() {
             None => Ok(()),
@@ -229,23 +243,35 @@ impl<'p> Offline<'p> {
         }
     }
 
-    fn pass(&mut self, key: &ObjectKey, planner: usize) {
+    fn pass(&mut self, key: &ObjectKey, planner: usize) -> Result<(), OfflineError> {
         let reader = (key.clone(), planner);
         let Some(live) = self.world.get(&PlaneKey::Control, key).cloned() else {
             self.wake.forget(&reader);
             self.plans.remove(key);
-            return;
+            return Ok(());
         };
-        let Some(planner) = self.platform.planners().get(planner) else { return };
+        let Some(planner) = self.platform.planners().get(planner) else { return Ok(()) };
         let cx = PlanContext::new(&self.world, self.platform, self.now);
         let plan = planner.plan_stored(&cx, &live).unwrap_or_else(|error| invalid_object(&live, &error, self.now));
         let reads = cx.into_reads();
+        if let Some((plane, kind)) = reads.kinds().into_iter().find(|(plane, kind)| !self.is_watched(plane, *kind)) {
+            return Err(OfflineError::UndeclaredRead { planner: planner.name(), kind, plane });
+        }
         self.wake.record(&reader, reads);
         let wanted = effects(&plan, &self.world, key, &NothingApplied);
         self.plans.insert(key.clone(), plan);
         for effect in wanted {
             self.requests += 1;
             self.execute(effect);
+        }
+        Ok(())
+    }
+
+    /// Whether the engine would watch a kind in a plane.
+    fn is_watched(&self, plane: &PlaneKey, kind: Kind) -> bool {
+        match plane {
+            PlaneKey::Control => self.control_kinds.contains(&kind),
+            PlaneKey::Remote(_) => self.remote_kinds.contains(&kind),
         }
     }
 

@@ -12,8 +12,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
-use openchoreo_types::common::{PlaneKind, PlaneRef};
-use openchoreo_types::v1alpha1::{BuildPlane, DataPlane};
+use openchoreo_types::common::PlaneRef;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -97,12 +96,8 @@ fn shows_its_state(live: &Stored) -> bool {
 /// Whether a plane is registered and the outcome of its first connection is still to come.
 fn is_being_connected(world: &World, plane: &PlaneKey) -> bool {
     let Some(remote) = plane.remote() else { return false };
-    let (namespace, name) = (remote.namespace.clone(), remote.name.clone());
-    let registration = match remote.kind {
-        PlaneKind::DataPlane => ObjectKey::of::<DataPlane>(namespace, name),
-        PlaneKind::BuildPlane => ObjectKey::of::<BuildPlane>(namespace, name),
-    };
-    matches!(world.plane_state(plane), PlaneState::Unknown) && world.get(&PlaneKey::Control, &registration).is_some()
+    matches!(world.plane_state(plane), PlaneState::Unknown)
+        && world.get(&PlaneKey::Control, &ObjectKey::registration(remote)).is_some()
 }
 
 /// Puts the last refusal in the place of the planner's verdict on Ready.
@@ -418,11 +413,7 @@ async fn connect(shared: &Arc<Shared>, work: &Work, plane: &PlaneRef) {
 /// A plane that goes, alone or with its namespace, keeps the client that it has when its credentials go first: it is
 /// needed for cleaning. Since watches of different kinds are not ordered, a little while is waited for that news.
 fn misconfigured(shared: &Shared, work: &Work, plane: &PlaneRef, key: &PlaneKey, error: String) {
-    let kind = match plane.kind {
-        PlaneKind::DataPlane => Kind::of::<DataPlane>(),
-        PlaneKind::BuildPlane => Kind::of::<BuildPlane>(),
-    };
-    let registration = ObjectKey { kind, namespace: plane.namespace.clone(), name: plane.name.clone() };
+    let registration = ObjectKey::registration(plane);
     let namespace = ObjectKey::of::<Namespace>("", &plane.namespace);
     let is_going = {
         let world = shared.world.read();

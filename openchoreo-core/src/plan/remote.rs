@@ -3,12 +3,11 @@
 //! Which planes hold objects of an owner is recorded in the owner's own status before the first write there, so that
 //! cleaning never needs a living parent: not the Environment, not the Project, not the pipeline.
 
-use openchoreo_types::common::{PlaneKind, PlaneRef};
-use openchoreo_types::v1alpha1::{BuildPlane, DataPlane};
+use openchoreo_types::common::PlaneRef;
 
 use super::Plan;
 use crate::conditions::{CommonReason, Finding};
-use crate::kind::PlaneKey;
+use crate::kind::{ObjectKey, PlaneKey};
 use crate::labels::Owner;
 use crate::planner::PlanContext;
 use crate::world::PlaneState;
@@ -115,15 +114,7 @@ enum Registration {
 }
 
 fn registration(cx: &PlanContext<'_>, plane: &PlaneRef) -> Registration {
-    let deleting = match plane.kind {
-        PlaneKind::DataPlane => {
-            cx.get::<DataPlane>(&plane.namespace, &plane.name).map(|p| p.metadata.deletion_timestamp.is_some())
-        }
-        PlaneKind::BuildPlane => {
-            cx.get::<BuildPlane>(&plane.namespace, &plane.name).map(|p| p.metadata.deletion_timestamp.is_some())
-        }
-    };
-    match deleting {
+    match cx.control().stored(&ObjectKey::registration(plane)).map(|registered| registered.is_deleting()) {
         None => Registration::Gone,
         Some(true) => Registration::Leaving,
         Some(false) => Registration::Present,
