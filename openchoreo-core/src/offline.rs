@@ -39,14 +39,14 @@ pub enum OfflineError {
         kind: String,
     },
     /// A planner reads a kind that it does not declare: nothing would watch it in the engine.
-    #[error("planner `{planner}` reads {kind} in the {plane} and does not declare it in `uses`")]
+    #[error("planner `{planner}` reads {kind} in {plane} and does not declare it in `uses`")]
     UndeclaredRead {
         /// The planner.
         planner: &'static str,
         /// The kind.
-        kind: Kind,
+        kind: String,
         /// Where it is read.
-        plane: PlaneKey,
+        plane: String,
     },
     /// Two planners undo each other's work.
     #[error("the plans do not come to rest: `{object}` is planned again and again")]
@@ -255,6 +255,7 @@ impl<'p> Offline<'p> {
         let plan = planner.plan_stored(&cx, &live).unwrap_or_else(|error| invalid_object(&live, &error, self.now));
         let reads = cx.into_reads();
         if let Some((plane, kind)) = reads.kinds().into_iter().find(|(plane, kind)| !self.is_watched(plane, *kind)) {
+            let (kind, plane) = (kind.to_string(), plane.to_string());
             return Err(OfflineError::UndeclaredRead { planner: planner.name(), kind, plane });
         }
         self.wake.record(&reader, reads);
