@@ -184,6 +184,7 @@ crate::reasons! {
         ApplyFailed => Ready = False, "the API refused an object of the plan; the message is its answer, and it is tried again",
         Deleting => Ready = False, "the object is being deleted and what it owns is being removed",
         InvalidObject => Ready = False, "the object cannot be read as its kind",
+        PlannerFailed => Ready = False, "the platform's planner of the kind has a fault; the message names it, and nothing is changed meanwhile",
     }
 }
 

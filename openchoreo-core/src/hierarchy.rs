@@ -19,8 +19,8 @@ use crate::kind::PlaneKey;
 use crate::labels;
 use crate::naming::{CellId, ComponentId};
 use crate::planner::PlanContext;
-use crate::platform::INDEX_COMPONENT;
 use crate::world::Select;
+use crate::world::indexes::INDEX_COMPONENT;
 
 /// Why an object cannot be placed in the hierarchy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,7 +99,8 @@ pub struct Home {
 /// # Errors
 /// The namespace belongs to no organization.
 pub fn home(cx: &PlanContext<'_>, namespace: &str) -> Result<Home, HierarchyError> {
-    let exists = |name: &str| cx.get::<Organization>("", name).is_some_and(|o| o.metadata.deletion_timestamp.is_none());
+    let exists =
+        |name: &str| cx.written::<Organization>("", name).is_some_and(|o| o.metadata.deletion_timestamp.is_none());
     if exists(namespace) {
         return Ok(Home { organization: namespace.to_owned(), project: None });
     }
@@ -188,7 +189,7 @@ pub fn scope_of_component(cx: &PlanContext<'_>, component: &Arc<Component>) -> R
             name: format!("{wanted} (this namespace is of project {project}; `spec.owner.projectName` must say so)"),
         });
     }
-    let project = cx.get::<Project>(&home.organization, wanted).ok_or_else(|| HierarchyError::NotFound {
+    let project = cx.written::<Project>(&home.organization, wanted).ok_or_else(|| HierarchyError::NotFound {
         kind: "Project",
         namespace: home.organization.clone(),
         name: wanted.clone(),
@@ -210,7 +211,7 @@ pub fn scope_of_component(cx: &PlanContext<'_>, component: &Arc<Component>) -> R
 fn elder_twin(cx: &PlanContext<'_>, organization: &str, component: &Component) -> Option<String> {
     let claim = format!("{}/{}", component.spec.owner.project_name, name_of(component));
     let age = |of: &Component| (of.metadata.creation_timestamp.clone(), of.metadata.namespace.clone());
-    let twins = cx.list::<Component>(Select::of::<Component>().index(INDEX_COMPONENT, claim));
+    let twins = cx.list_written::<Component>(Select::of::<Component>().index(INDEX_COMPONENT, claim));
     twins
         .into_iter()
         .filter(|twin| twin.metadata.namespace != component.metadata.namespace && age(twin) < age(component))
@@ -239,7 +240,7 @@ pub fn scope_by_label<K: PlatformKind>(cx: &PlanContext<'_>, object: &K) -> Resu
 /// # Errors
 /// No such component, or it cannot be placed.
 pub fn scope_by_name(cx: &PlanContext<'_>, namespace: &str, name: &str) -> Result<ComponentScope, HierarchyError> {
-    let component = cx.get::<Component>(namespace, name).ok_or_else(|| HierarchyError::NotFound {
+    let component = cx.written::<Component>(namespace, name).ok_or_else(|| HierarchyError::NotFound {
         kind: "Component",
         namespace: namespace.to_owned(),
         name: name.to_owned(),
@@ -267,7 +268,7 @@ pub fn track_of(cx: &PlanContext<'_>, scope: &ComponentScope, track: &str) -> Op
 /// All tracks of a component that are not being deleted, by object name.
 pub fn tracks_of(cx: &PlanContext<'_>, scope: &ComponentScope) -> Vec<Arc<DeploymentTrack>> {
     let select = children(scope);
-    let tracks = cx.list::<DeploymentTrack>(select);
+    let tracks = cx.list_written::<DeploymentTrack>(select);
     tracks.into_iter().filter(|track| track.metadata.deletion_timestamp.is_none()).collect()
 }
 

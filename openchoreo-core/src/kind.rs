@@ -3,19 +3,31 @@
 //! Nothing here talks to a cluster; the engine turns a [`Kind`] into an API resource.
 
 use std::any::TypeId;
-use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 use kube::Resource;
 use kube::core::NamespaceResourceScope;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use openchoreo_types::common::{PlaneKind, PlaneRef};
 use openchoreo_types::v1alpha1::{BuildPlane, DataPlane};
 
 /// A Kubernetes kind as planners name it: group, version, kind, plural and scope.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Kind {
+///
+/// Kinds are interned: a [`Kind`] is as small and as cheap to compare as a pointer, and one that is known only at run
+/// time ([`Kind::new`]) is as good as one of a type ([`Kind::of`]). What is interned stays for the life of the process;
+/// there are as many as platforms declare.
+#[derive(Clone, Copy)]
+pub struct Kind(&'static KindInfo);
+
+/// What a [`Kind`] stands for.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct KindInfo {
     /// API group, empty for the core group.
     pub group: &'static str,
     /// API version, such as `v1alpha1`.
@@ -28,32 +40,97 @@ pub struct Kind {
     pub namespaced: bool,
 }
 
+/// All kinds ever named, and those of types by their type.
+#[derive(Default)]
+struct Interned {
+    all: Vec<Kind>,
+    typed: HashMap<TypeId, Kind>,
+}
+
+static INTERNED: LazyLock<RwLock<Interned>> = LazyLock::new(RwLock::default);
+
 impl Kind {
     /// The kind of a typed resource.
     pub fn of<K: Resource<DynamicType = ()> + 'static>() -> Self
     where
         K::Scope: 'static,
     {
-        Self {
-            group: interned(K::group(&())),
-            version: interned(K::version(&())),
-            kind: interned(K::kind(&())),
-            plural: interned(K::plural(&())),
-            namespaced: TypeId::of::<K::Scope>() == TypeId::of::<NamespaceResourceScope>(),
+        let id = TypeId::of::<K>();
+        if let Some(kind) = INTERNED.read().unwrap_or_else(PoisonError::into_inner).typed.get(&id) {
+            return *kind;
         }
+        let namespaced = TypeId::of::<K::Scope>() == TypeId::of::<NamespaceResourceScope>();
+        let kind = Self::new(&K::group(&()), &K::version(&()), &K::kind(&()), &K::plural(&()), namespaced);
+        INTERNED.write().unwrap_or_else(PoisonError::into_inner).typed.insert(id, kind);
+        kind
+    }
+
+    /// A kind that is known only at run time.
+    pub fn new(group: &str, version: &str, kind: &str, plural: &str, namespaced: bool) -> Self {
+        let mut interned = INTERNED.write().unwrap_or_else(PoisonError::into_inner);
+        let is_known = |known: &&Self| {
+            (known.group, known.version, known.kind, known.plural, known.namespaced)
+                == (group, version, kind, plural, namespaced)
+        };
+        if let Some(known) = interned.all.iter().find(is_known) {
+            return *known;
+        }
+        let keep = |text: &str| -> &'static str { Box::leak(text.into()) };
+        let (group, version, kind, plural) = (keep(group), keep(version), keep(kind), keep(plural));
+        let new = Self(Box::leak(Box::new(KindInfo { group, version, kind, plural, namespaced })));
+        interned.all.push(new);
+        new
     }
 
     /// `group/version`, or `version` alone in the core group.
     pub fn api_version(&self) -> String {
         if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
     }
+
+    /// Whether this is a kind of a group, by name and whatever its version.
+    pub fn is(&self, group: &str, kind: &str) -> bool {
+        self.group == group && self.kind == kind
+    }
 }
 
-/// Typed resources give borrowed names; an owned one is kept for the life of the process, once per kind asked.
-fn interned(name: Cow<'static, str>) -> &'static str {
-    match name {
-        Cow::Borrowed(name) => name,
-        Cow::Owned(name) => Box::leak(name.into_boxed_str()),
+impl Deref for Kind {
+    type Target = KindInfo;
+
+    fn deref(&self) -> &KindInfo {
+        self.0
+    }
+}
+
+impl PartialEq for Kind {
+    fn eq(&self, other: &Self) -> bool {
+        // Interning keeps one copy of each.
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for Kind {}
+
+impl PartialOrd for Kind {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Kind {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if self == other { Ordering::Equal } else { self.0.cmp(other.0) }
+    }
+}
+
+impl Hash for Kind {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (std::ptr::from_ref(self.0) as usize).hash(state);
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
     }
 }
 

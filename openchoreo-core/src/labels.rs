@@ -8,6 +8,8 @@ pub use openchoreo_types::labels::*;
 
 use crate::naming::hash::digest16;
 
+/// What labels, annotations and finalizers of the platform's begin with.
+pub const PREFIX: &str = "openchoreo.dev/";
 /// Label on every object that a plan wants: the digest of its owner, see [`Owner::label_value`].
 pub const OWNER: &str = "openchoreo.dev/owner";
 /// Annotation beside [`OWNER`]: the owner in words, `<Kind>/<namespace>/<name>`.

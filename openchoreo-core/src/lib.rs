@@ -4,12 +4,16 @@
 //! input and output (feature `engine`). What a planner reads is recorded, so a change wakes exactly its readers; what a
 //! plan wants is compared with what is, so a plan that is applied costs no request.
 //!
-//! Without features this crate is pure: no network, no clock, no randomness, no async runtime.
-//! - [`naming`], [`labels`], [`hierarchy`]: who owns what, and what it is called.
-//! - [`conditions`]: conditions from typed reasons, in one place.
-//! - [`platform`], [`extension`]: what a platform team chooses and brings.
-//! - [`planners`]: the platform kinds (Organization, Project, Environment, DataPlane, DeploymentPipeline, Component).
-//! - [`offline`]: YAML in, objects out, with no cluster.
+//! Without features this crate is pure: no network, no clock, no randomness, no async runtime. Its modules stand on
+//! floors, and know only those below:
+//! 1. [`kind`], [`labels`], [`naming`], [`conditions`]: what things are called, and how verdicts are written;
+//! 2. [`world`]: what is known of every plane; [`plan`]: what should be, as data, and what it still needs;
+//! 3. [`extension`]: what a platform team brings; [`planner`]: what a planner is and sees;
+//! 4. [`hierarchy`], [`remote`]: who owns what, and what is where, as planners ask;
+//! 5. [`planners`]: the platform kinds (Organization, Project, Environment, DataPlane, DeploymentPipeline, Component);
+//! 6. [`platform`]: all of that, chosen and checked; [`client`]: credentials and clients of planes;
+//! 7. [`engine::core`]: every decision of the engine, as one state machine;
+//! 8. [`offline`]: YAML in, objects out, with no cluster; with feature `engine` the driver in [`engine`].
 //!
 //! Feature `client`: clients of the planes by registration. Feature `engine`: the loop that watches and applies.
 
@@ -24,11 +28,10 @@ pub mod plan;
 pub mod planner;
 pub mod planners;
 pub mod platform;
+pub mod remote;
 pub mod world;
 
-#[cfg(feature = "client")]
 pub mod client;
-#[cfg(feature = "engine")]
 pub mod engine;
 
 pub use k8s_openapi;

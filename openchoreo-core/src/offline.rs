@@ -4,18 +4,17 @@
 //! here. Nothing runs: pods do not start and builds do not finish unless a caller puts such objects itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Namespace;
+use serde_json::Value;
 
-use crate::conditions::CommonReason;
+use crate::engine::core::{Answer, Command, Core, CoreSettings, Event, Operation, Step, UndeclaredUse};
 use crate::kind::{Kind, ObjectKey, PlaneKey};
 use crate::plan::Plan;
-use crate::plan::effects::{Effect, NothingApplied, effects};
-use crate::planner::PlanContext;
 use crate::platform::Platform;
-use crate::world::wake::WakeIndex;
-use crate::world::{Change, PlaneState, World};
+use crate::world::{PlaneState, Stored, World};
 
 /// Passes after which a platform that does not come to rest is given up: far more than any chain of kinds needs.
 const PASS_LIMIT: usize = 100_000;
@@ -38,16 +37,9 @@ pub enum OfflineError {
         /// Its kind.
         kind: String,
     },
-    /// A planner reads a kind that it does not declare: nothing would watch it in the engine.
-    #[error("planner `{planner}` reads {kind} in {plane} and does not declare it in `uses`")]
-    UndeclaredRead {
-        /// The planner.
-        planner: &'static str,
-        /// The kind.
-        kind: String,
-        /// Where it is read.
-        plane: String,
-    },
+    /// A planner reads or writes a kind that it does not declare: nothing would watch it in the engine.
+    #[error(transparent)]
+    UndeclaredUse(#[from] UndeclaredUse),
     /// Two planners undo each other's work.
     #[error("the plans do not come to rest: `{object}` is planned again and again")]
     NoRest {
@@ -56,58 +48,54 @@ pub enum OfflineError {
     },
 }
 
-/// A World that changes only by its own plans and by what callers put.
+/// A platform whose engine talks to no API: what the engine's core sends is put into its World at once.
+///
+/// The same core, planners and comparison as in the shipped engine.
 #[derive(Debug)]
-pub struct Offline<'p> {
-    platform: &'p Platform,
-    world: World,
+pub struct Offline {
+    core: Core,
     now: Timestamp,
-    wake: WakeIndex<(ObjectKey, usize)>,
-    due: BTreeSet<(ObjectKey, usize)>,
-    requests: usize,
-    plans: BTreeMap<ObjectKey, Plan>,
-    control_kinds: BTreeSet<Kind>,
-    remote_kinds: BTreeSet<Kind>,
+    kinds: BTreeSet<Kind>,
+    /// How often objects of a key have gone: one that is made anew is another object.
+    gone: BTreeMap<(PlaneKey, ObjectKey), usize>,
 }
 
-impl<'p> Offline<'p> {
+impl Offline {
     /// An empty World at a time.
-    pub fn new(platform: &'p Platform, now: Timestamp) -> Self {
-        Self {
-            platform,
-            world: platform.new_world(),
-            now,
-            wake: WakeIndex::default(),
-            due: BTreeSet::new(),
-            requests: 0,
-            plans: BTreeMap::new(),
-            control_kinds: platform.control_kinds(),
-            remote_kinds: platform.remote_watches().into_keys().collect(),
-        }
+    pub fn new(platform: &Arc<Platform>, now: Timestamp) -> Self {
+        let settings = CoreSettings { connects: false, moment: SignedDuration::ZERO, ..CoreSettings::default() };
+        let mut core = Core::new(Arc::clone(platform), settings);
+        core.handle(Event::Leading(true), now);
+        Self { core, now, kinds: platform.control_kinds(), gone: BTreeMap::new() }
     }
 
     /// The World as it is.
     pub fn world(&self) -> &World {
-        &self.world
+        self.core.world()
+    }
+
+    /// The core of the engine.
+    pub fn core(&self) -> &Core {
+        &self.core
     }
 
     /// How many requests the plans have taken so far.
     pub fn requests(&self) -> usize {
-        self.requests
+        usize::try_from(self.core.counts().requests).unwrap_or(usize::MAX)
     }
 
-    /// The latest plan of each object that still exists.
-    pub fn plans(&self) -> &BTreeMap<ObjectKey, Plan> {
-        &self.plans
+    /// The plan of each object that a planner plans for, as it would be made now.
+    pub fn plans(&self) -> BTreeMap<ObjectKey, Plan> {
+        let all = self.core.world().all(&PlaneKey::Control);
+        all.into_iter()
+            .filter_map(|(key, _)| self.core.plan_of(&key).into_iter().next().map(|plan| (key, plan)))
+            .collect()
     }
 
-    /// Moves the clock.
+    /// Moves the clock, and plans everything anew at the new time.
     pub fn set_now(&mut self, now: Timestamp) {
         self.now = now;
-        let planned: Vec<ObjectKey> = self.plans.keys().cloned().collect();
-        for key in planned {
-            self.mark_due(&key);
-        }
+        self.core.replan_all();
     }
 
     /// Puts a document into the control plane, as `kubectl apply` would.
@@ -117,222 +105,219 @@ impl<'p> Offline<'p> {
     pub fn apply(&mut self, document: Value) -> Result<(), OfflineError> {
         let text = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (api_version, kind_name) = (text("apiVersion"), text("kind"));
-        let kinds = self.platform.control_kinds();
-        let kind = kinds
-            .into_iter()
+        let kind = self
+            .kinds
+            .iter()
+            .copied()
             .find(|kind| kind.kind == kind_name && kind.api_version() == api_version)
             .ok_or(OfflineError::UnknownKind { api_version, kind: kind_name.clone() })?;
         self.put(&PlaneKey::Control, kind, document).ok_or(OfflineError::NoName { kind: kind_name })
     }
 
     /// Puts an object into a plane, completing what a server would: uid, generation.
-    pub fn put(&mut self, plane: &PlaneKey, kind: Kind, mut object: Value) -> Option<()> {
+    pub fn put(&mut self, plane: &PlaneKey, kind: Kind, object: Value) -> Option<()> {
+        let stored = self.completed(plane, kind, object)?;
+        self.core.put(plane, kind, stored);
+        Some(())
+    }
+
+    /// An object as a server would keep it.
+    fn completed(&self, plane: &PlaneKey, kind: Kind, mut object: Value) -> Option<Stored> {
         let key = crate::world::key_of(kind, &object)?;
-        let old = self.world.get(plane, &key).cloned();
-        let old_json = old.as_ref().map(|old| old.json().clone());
+        let old = self.core.world().get(plane, &key).map(|old| old.json());
         let metadata = object.get_mut("metadata")?.as_object_mut()?;
-        let inherited =
-            |name: &str| old_json.as_ref().and_then(|old| old.pointer(&format!("/metadata/{name}"))).cloned();
+        let inherited = |name: &str| old.as_ref().and_then(|old| old.pointer(&format!("/metadata/{name}"))).cloned();
         for name in ["uid", "deletionTimestamp", "creationTimestamp"] {
             if let Some(value) = inherited(name) {
                 metadata.insert(name.to_owned(), value);
             }
         }
-        metadata.entry("uid").or_insert_with(|| format!("offline-{plane}-{key}").into());
-        if !metadata.contains_key("finalizers")
-            && let Some(finalizers) = inherited("finalizers")
-        {
-            metadata.insert("finalizers".to_owned(), finalizers);
+        let uid = match self.gone.get(&(plane.clone(), key.clone())) {
+            None => format!("offline-{plane}-{key}"),
+            Some(times) => format!("offline-{plane}-{key}-{times}"),
+        };
+        metadata.entry("uid").or_insert_with(|| uid.into());
+        if let Some(Value::Array(held)) = inherited("finalizers") {
+            let given = metadata.entry("finalizers").or_insert_with(|| Value::Array(Vec::new()));
+            if let Some(given) = given.as_array_mut() {
+                let missing: Vec<Value> = held.into_iter().filter(|one| !given.contains(one)).collect();
+                given.extend(missing);
+            }
         }
         let generation = inherited("generation").and_then(|g| g.as_i64()).unwrap_or(0);
-        let same_spec = old_json.as_ref().is_some_and(|old| old.get("spec") == object.get("spec"));
+        let same_spec = old.as_ref().is_some_and(|old| old.get("spec") == object.get("spec"));
         object["metadata"]["generation"] = (generation + i64::from(!same_spec)).into();
         if object.get("status").is_none()
-            && let Some(status) = old_json.and_then(|mut old| old.get_mut("status").map(Value::take))
+            && let Some(status) = old.and_then(|mut old| old.get_mut("status").map(Value::take))
         {
             object["status"] = status;
         }
-        let change = self.world.put(plane, kind, object);
-        self.note(change);
-        Some(())
+        Stored::new(kind, object)
     }
 
     /// Deletes an object as an API would: at once, or when its finalizers have gone. A namespace takes its content
     /// with it.
     pub fn delete(&mut self, plane: &PlaneKey, key: &ObjectKey) {
-        let Some(live) = self.world.get(plane, key).cloned() else { return };
-        if key.kind.kind == "Namespace" && key.kind.group.is_empty() {
-            for (inner, _) in self.world.all(plane).into_iter().filter(|(inner, _)| inner.namespace == key.name) {
+        let Some(live) = self.core.world().get(plane, key).cloned() else { return };
+        if key.kind == Kind::of::<Namespace>() {
+            let content = self.core.world().all(plane);
+            for (inner, _) in content.into_iter().filter(|(inner, _)| inner.namespace == key.name) {
                 self.delete(plane, &inner);
             }
-            if self.world.all(plane).iter().any(|(inner, _)| inner.namespace == key.name) {
-                let mut json = live.json().clone();
-                json["metadata"]["deletionTimestamp"] = self.now.to_string().into();
-                let change = self.world.put(plane, key.kind, json);
-                self.note(change);
+            if !self.core.world().is_empty_namespace(plane, &key.name) {
+                self.mark_deleted(plane, key.kind, &live);
                 return;
             }
         }
-        let change = if live.finalizers().is_empty() {
-            self.world.remove(plane, key)
-        } else if live.is_deleting() {
-            None
-        } else {
-            let mut json = live.json().clone();
-            json["metadata"]["deletionTimestamp"] = self.now.to_string().into();
-            self.world.put(plane, key.kind, json)
-        };
-        self.note(change);
+        if live.finalizers().is_empty() {
+            self.remove(plane, key);
+        } else if !live.is_deleting() {
+            self.mark_deleted(plane, key.kind, &live);
+        }
         self.finish_namespace(plane, &key.namespace);
+    }
+
+    fn remove(&mut self, plane: &PlaneKey, key: &ObjectKey) {
+        *self.gone.entry((plane.clone(), key.clone())).or_default() += 1;
+        self.core.remove(plane, key);
+    }
+
+    fn mark_deleted(&mut self, plane: &PlaneKey, kind: Kind, live: &Stored) {
+        let mut json = live.json();
+        json["metadata"]["deletionTimestamp"] = self.now.to_string().into();
+        if let Some(stored) = Stored::new(kind, json) {
+            self.core.put(plane, kind, stored);
+        }
     }
 
     /// A namespace that waited for its last object goes when that is gone.
     fn finish_namespace(&mut self, plane: &PlaneKey, name: &str) {
-        let key = ObjectKey::of::<k8s_openapi::api::core::v1::Namespace>("", name);
+        let key = ObjectKey::of::<Namespace>("", name);
         if !name.is_empty()
-            && self.world.get(plane, &key).is_some_and(|namespace| namespace.is_deleting())
-            && !self.world.all(plane).iter().any(|(inner, _)| inner.namespace == name)
+            && self.core.world().get(plane, &key).is_some_and(|namespace| namespace.is_deleting())
+            && self.core.world().is_empty_namespace(plane, name)
         {
-            let change = self.world.remove(plane, &key);
-            self.note(change);
+            self.remove(plane, &key);
         }
     }
 
-    /// Sets the state of a plane.
+    /// Sets what is known of the connection to a plane.
     pub fn set_plane_state(&mut self, plane: &PlaneKey, state: PlaneState) {
-        let change = self.world.set_plane_state(plane, state);
-        self.note(change);
+        self.core.set_plane_state(plane, state);
     }
 
-    /// Connects a plane, so that plans may write to it.
+    /// Calls a plane connected, serving every kind.
     pub fn connect(&mut self, plane: &PlaneKey) {
-        let state = PlaneState::Connected {
-            server: "offline".to_owned(),
-            version: "offline".to_owned(),
-            latency_milliseconds: 0,
-        };
-        self.set_plane_state(plane, state);
+        self.core.set_plane_state(
+            plane,
+            PlaneState::Connected { server: "offline".to_owned(), version: "offline".to_owned() },
+        );
     }
 
-    /// Forgets a plane.
+    /// Says which kinds a plane serves, as `(group, version, kind)`.
+    pub fn set_served_kinds(&mut self, plane: &PlaneKey, kinds: crate::world::ServedKinds) {
+        self.core.set_served_kinds(plane, kinds);
+    }
+
+    /// Says which cluster a plane leads to.
+    pub fn identify(&mut self, plane: &PlaneKey, identity: &str) {
+        self.core.identify(plane, identity);
+    }
+
+    /// Forgets a plane and all that was seen there.
     pub fn forget_plane(&mut self, plane: &PlaneKey) {
-        let change = self.world.forget_plane(plane);
-        self.note(change);
+        self.core.forget_plane(plane);
     }
 
-    /// Plans and applies until nothing is due.
+    /// Plans until nothing is due.
     ///
     /// # Errors
-    /// The plans do not come to rest.
+    /// The plans do not come to rest, or a planner uses a kind that it does not declare.
     pub fn settle(&mut self) -> Result<(), OfflineError> {
         for _ in 0..PASS_LIMIT {
-            let Some((key, planner)) = self.due.pop_first() else { return Ok(()) };
-            self.pass(&key, planner)?;
+            let step = self.core.step(self.now);
+            while let Some(command) = self.core.take_command() {
+                self.execute(command);
+            }
+            if let Some(undeclared) = self.core.undeclared() {
+                return Err(undeclared.clone().into());
+            }
+            if step == Step::Idle && self.core.is_quiet() {
+                return Ok(());
+            }
         }
-        match self.due.first() {
-            None => Ok(()),
-            Some((key, _)) => Err(OfflineError::NoRest { object: key.to_string() }),
-        }
+        let object = self.core.due().map(|key| key.to_string()).unwrap_or_default();
+        Err(OfflineError::NoRest { object })
     }
 
     /// Plans every object once more, whatever has changed: at rest, this takes no request.
     pub fn replan_all(&mut self) {
-        let keys: Vec<ObjectKey> = self.world.all(&PlaneKey::Control).into_iter().map(|(key, _)| key).collect();
-        for key in keys {
-            self.mark_due(&key);
-        }
+        self.core.replan_all();
     }
 
-    fn pass(&mut self, key: &ObjectKey, planner: usize) -> Result<(), OfflineError> {
-        let reader = (key.clone(), planner);
-        let Some(live) = self.world.get(&PlaneKey::Control, key).cloned() else {
-            self.wake.forget(&reader);
-            self.plans.remove(key);
-            return Ok(());
+    fn execute(&mut self, command: Command) {
+        let Command::Send { request, plane, operation } = command else { return };
+        let key = operation.key().clone();
+        let answer = self.answer(&plane, operation);
+        let gone = match &answer {
+            Answer::Object(live) if live.is_deleting() && live.finalizers().is_empty() => Some(key.clone()),
+            _ => None,
         };
-        let Some(planner) = self.platform.planners().get(planner) else { return Ok(()) };
-        let cx = PlanContext::new(&self.world, self.platform, self.now);
-        let plan = planner.plan_stored(&cx, &live).unwrap_or_else(|error| invalid_object(&live, &error, self.now));
-        let reads = cx.into_reads();
-        if let Some((plane, kind)) = reads.kinds().into_iter().find(|(plane, kind)| !self.is_watched(plane, *kind)) {
-            let (kind, plane) = (kind.to_string(), plane.to_string());
-            return Err(OfflineError::UndeclaredRead { planner: planner.name(), kind, plane });
+        self.core.handle(Event::Answered { request, answer }, self.now);
+        if let Some(key) = gone {
+            *self.gone.entry((plane.clone(), key)).or_default() += 1;
         }
-        self.wake.record(&reader, reads);
-        let wanted = effects(&plan, &self.world, key, &NothingApplied);
-        self.plans.insert(key.clone(), plan);
-        for effect in wanted {
-            self.requests += 1;
-            self.execute(effect);
-        }
-        Ok(())
-    }
-
-    /// Whether the engine would watch a kind in a plane.
-    fn is_watched(&self, plane: &PlaneKey, kind: Kind) -> bool {
-        match plane {
-            PlaneKey::Control => self.control_kinds.contains(&kind),
-            PlaneKey::Remote(_) => self.remote_kinds.contains(&kind),
+        // Whatever a deletion or the last finalizer has let go.
+        let deleting = self.core.world().keys(&plane, Kind::of::<Namespace>());
+        for key in deleting {
+            self.finish_namespace(&plane, &key.name);
         }
     }
 
-    fn execute(&mut self, effect: Effect) {
-        match effect {
-            Effect::Finalizers { key, patch } => {
-                let Some(live) = self.world.get(&PlaneKey::Control, &key).cloned() else { return };
-                let mut json = live.json().clone();
-                let finalizers = patch.pointer("/metadata/finalizers").cloned().unwrap_or_default();
-                let gone = live.is_deleting() && finalizers.as_array().is_none_or(Vec::is_empty);
-                json["metadata"]["finalizers"] = finalizers;
-                let change = if gone {
-                    self.world.remove(&PlaneKey::Control, &key)
-                } else {
-                    self.world.put(&PlaneKey::Control, key.kind, json)
-                };
-                self.note(change);
-                self.finish_namespace(&PlaneKey::Control, &key.namespace);
+    /// What a server would do and answer.
+    fn answer(&mut self, plane: &PlaneKey, operation: Operation) -> Answer {
+        let key = operation.key().clone();
+        let live = self.core.world().get(plane, &key).cloned();
+        let object = |stored: Option<Stored>| {
+            stored.map_or_else(|| Answer::Refused("the object has no name".to_owned()), Answer::Object)
+        };
+        let not_found = || Answer::NotFound(format!("{key} does not exist"));
+        match (operation, live) {
+            (Operation::Apply { object: wanted, to_status: false, .. }, _) => {
+                object(self.completed(plane, key.kind, wanted))
             }
-            Effect::Status { key, object } => {
-                let Some(live) = self.world.get(&PlaneKey::Control, &key) else { return };
-                let mut json = live.json().clone();
-                json["status"] = object.get("status").cloned().unwrap_or_default();
-                let change = self.world.put(&PlaneKey::Control, key.kind, json);
-                self.note(change);
+            (_, None) => not_found(),
+            (Operation::Get { .. }, Some(live)) => object(Stored::new(key.kind, live.json())),
+            (Operation::Apply { object: status, .. }, Some(live)) => {
+                let mut json = live.json();
+                json["status"] = status.get("status").cloned().unwrap_or_default();
+                object(Stored::new(key.kind, json))
             }
-            Effect::Apply(wanted) => {
-                self.put(&wanted.plane, wanted.key.kind, wanted.object);
+            (Operation::Patch { operations, .. }, Some(live)) => {
+                let mut json = live.json();
+                let changes = operations.as_array().into_iter().flatten();
+                for change in changes.filter(|change| change.get("op").and_then(Value::as_str) != Some("test")) {
+                    let pointer = change.get("path").and_then(Value::as_str).unwrap_or_default();
+                    let value = change.get("value").cloned().unwrap_or_default();
+                    match (json.pointer_mut(pointer), pointer.rsplit_once('/')) {
+                        (Some(place), _) => *place = value,
+                        (None, Some((parent, name))) => {
+                            if let Some(parent) = json.pointer_mut(parent).and_then(Value::as_object_mut) {
+                                parent.insert(name.to_owned(), value);
+                            }
+                        }
+                        (None, None) => {}
+                    }
+                }
+                object(Stored::new(key.kind, json))
             }
-            Effect::Delete(deletion) => self.delete(&deletion.plane, &deletion.key),
-        }
-    }
-
-    fn note(&mut self, change: Option<Change>) {
-        let Some(change) = change else { return };
-        self.due.extend(self.wake.woken(&self.world, &change));
-        if let crate::world::Changed::Object { key, .. } = &change.what
-            && change.plane == PlaneKey::Control
-        {
-            self.mark_due(key);
-        }
-    }
-
-    fn mark_due(&mut self, key: &ObjectKey) {
-        for (index, planner) in self.platform.planners().iter().enumerate() {
-            if planner.kind() == key.kind {
-                self.due.insert((key.clone(), index));
+            (Operation::Delete { .. }, Some(_)) => {
+                self.delete(plane, &key);
+                match self.core.world().get(plane, &key).cloned() {
+                    Some(left) => object(Stored::new(key.kind, left.json())),
+                    None => Answer::Done,
+                }
             }
         }
     }
-}
-
-/// The plan of an object that cannot be read as its kind: it only says so.
-pub(crate) fn invalid_object(live: &crate::world::Stored, error: &str, now: Timestamp) -> Plan {
-    let previous = live.json().pointer("/status/conditions").cloned().unwrap_or_default();
-    let previous: Vec<_> = serde_json::from_value(previous).unwrap_or_default();
-    let generation = live.json().pointer("/metadata/generation").and_then(Value::as_i64);
-    let finding = crate::conditions::Finding::new(CommonReason::InvalidObject, error);
-    let mut status = live.json().get("status").cloned().unwrap_or_else(|| json!({}));
-    let conditions = crate::conditions::merge(&previous, &[finding], generation, now);
-    status["conditions"] = serde_json::to_value(conditions).unwrap_or_default();
-    Plan { status: Some(status), ..Plan::new() }
 }

@@ -14,11 +14,10 @@ use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{Component, Organization, Project};
 use serde::de::DeserializeOwned;
 
+use crate::extension::Extensions;
 use crate::kind::{Kind, ObjectKey, PlaneKey};
-use crate::plan::Plan;
-use crate::platform::Platform;
-use crate::world::wake::ReadSet;
-use crate::world::{PlaneState, Select, Stored, World};
+use crate::plan::{Inventory, Plan};
+use crate::world::{Depth, PlaneState, ReadSet, Select, Serves, Stored, World};
 
 /// Plans for the objects of one kind.
 pub trait Planner: fmt::Debug + Send + Sync {
@@ -134,19 +133,26 @@ impl<P: Planner> AnyPlanner for P {
 #[derive(Debug)]
 pub struct PlanContext<'a> {
     world: &'a World,
-    platform: &'a Platform,
+    platform: &'a Extensions,
     now: Timestamp,
     reads: RefCell<ReadSet>,
 }
 
+static CONTROL: PlaneKey = PlaneKey::Control;
+
 impl<'a> PlanContext<'a> {
     /// A context for one pass.
-    pub fn new(world: &'a World, platform: &'a Platform, now: Timestamp) -> Self {
+    pub fn new(world: &'a World, platform: &'a Extensions, now: Timestamp) -> Self {
         Self { world, platform, now, reads: RefCell::default() }
     }
 
+    /// A context whose reads are also kept in words, for people who ask.
+    pub fn in_words(world: &'a World, platform: &'a Extensions, now: Timestamp) -> Self {
+        Self { world, platform, now, reads: RefCell::new(ReadSet::in_words()) }
+    }
+
     /// The platform: naming, hostnames, renderers, engines, gateways, settings.
-    pub fn platform(&self) -> &'a Platform {
+    pub fn platform(&self) -> &'a Extensions {
         self.platform
     }
 
@@ -155,19 +161,25 @@ impl<'a> PlanContext<'a> {
         self.now
     }
 
-    /// What has been read so far.
+    /// What has been read.
     pub fn into_reads(self) -> ReadSet {
-        self.reads.into_inner()
+        let mut reads = self.reads.into_inner();
+        reads.seal();
+        reads
     }
 
     /// The control plane.
     pub fn control(&self) -> PlaneView<'_, 'a> {
-        PlaneView { cx: self, plane: PlaneKey::Control }
+        PlaneView { cx: self, plane: &CONTROL }
     }
 
     /// A plane; its state is to be looked at before its objects are believed, see [`PlanContext::plane_state`].
-    pub fn at(&self, plane: &PlaneKey) -> PlaneView<'_, 'a> {
-        PlaneView { cx: self, plane: plane.clone() }
+    pub fn at<'c>(&'c self, plane: &'c PlaneKey) -> PlaneView<'c, 'a> {
+        if *plane != CONTROL {
+            // Which cluster a plane leads to is a part of every answer.
+            self.reads.borrow_mut().plane(plane);
+        }
+        PlaneView { cx: self, plane }
     }
 
     /// An object of the control plane, by namespace (empty where cluster-scoped) and name.
@@ -179,6 +191,14 @@ impl<'a> PlanContext<'a> {
         self.control().get(namespace, name)
     }
 
+    /// An object of the control plane without its status, whose changes do not wake the reader: what parents are for.
+    pub fn written<K: PlatformKind>(&self, namespace: &str, name: &str) -> Option<Arc<K>>
+    where
+        K::Scope: 'static,
+    {
+        self.control().object(Kind::of::<K>(), namespace, name, Depth::Written)?.written().ok()
+    }
+
     /// Objects of the control plane.
     pub fn list<K>(&self, select: Select) -> Vec<Arc<K>>
     where
@@ -188,10 +208,39 @@ impl<'a> PlanContext<'a> {
         self.control().list(select)
     }
 
+    /// Objects of the control plane without their status, whose changes do not wake the reader.
+    pub fn list_written<K: PlatformKind>(&self, mut select: Select) -> Vec<Arc<K>>
+    where
+        K::Scope: 'static,
+    {
+        select.kind = Kind::of::<K>();
+        self.control().objects(&select, Depth::Written).iter().filter_map(|object| object.written().ok()).collect()
+    }
+
     /// What is known of the connection to a plane.
     pub fn plane_state(&self, plane: &PlaneKey) -> PlaneState {
-        self.reads.borrow_mut().planes.insert(plane.clone());
+        self.reads.borrow_mut().plane(plane);
         self.world.plane_state(plane)
+    }
+
+    /// Whether two planes lead to one cluster, as far as is known.
+    pub fn is_same_cluster(&self, one: &PlaneKey, other: &PlaneKey) -> bool {
+        for plane in [one, other] {
+            self.reads.borrow_mut().plane(plane);
+        }
+        self.world.is_same_cluster(one, other)
+    }
+
+    /// The identity of the cluster that a plane leads to: the uid of its namespace `kube-system`, once known.
+    pub fn cluster_identity(&self, plane: &PlaneKey) -> Option<String> {
+        self.reads.borrow_mut().plane(plane);
+        self.world.identity(plane).map(str::to_owned)
+    }
+}
+
+impl Inventory for PlanContext<'_> {
+    fn has_any(&self, plane: &PlaneKey, owner: &str) -> bool {
+        !self.at(plane).owned(owner, Depth::Written).is_empty()
     }
 }
 
@@ -199,23 +248,50 @@ impl<'a> PlanContext<'a> {
 #[derive(Debug)]
 pub struct PlaneView<'c, 'a> {
     cx: &'c PlanContext<'a>,
-    plane: PlaneKey,
+    plane: &'c PlaneKey,
 }
 
 impl PlaneView<'_, '_> {
+    fn object(&self, kind: Kind, namespace: &str, name: &str, depth: Depth) -> Option<Arc<Stored>> {
+        let world = self.cx.world;
+        let cluster = world.cluster_id(self.plane);
+        self.cx.reads.borrow_mut().object(cluster, self.plane, kind, (namespace, name), depth);
+        let found = world.find(self.plane, kind, namespace, name)?;
+        world.shelve(found);
+        Some(Arc::clone(found))
+    }
+
+    fn objects(&self, select: &Select, depth: Depth) -> Vec<Arc<Stored>> {
+        let world = self.cx.world;
+        self.cx.reads.borrow_mut().list(world.cluster_id(self.plane), self.plane, select, depth);
+        let found = world.list_stored(self.plane, select);
+        found.iter().for_each(|object| world.shelve(object));
+        found
+    }
+
+    fn owned(&self, owner: &str, depth: Depth) -> Vec<(ObjectKey, Arc<Stored>)> {
+        let world = self.cx.world;
+        self.cx.reads.borrow_mut().owned(world.cluster_id(self.plane), self.plane, owner, depth);
+        world.owned_by(self.plane, owner)
+    }
+
     /// An object as its type; one that cannot be read as its type counts as absent.
     pub fn get<K>(&self, namespace: &str, name: &str) -> Option<Arc<K>>
     where
         K: Resource<DynamicType = ()> + DeserializeOwned + Send + Sync + 'static,
         K::Scope: 'static,
     {
-        self.stored(&ObjectKey::of::<K>(namespace, name))?.typed().ok()
+        self.object(Kind::of::<K>(), namespace, name, Depth::Whole)?.typed().ok()
     }
 
     /// An object as it was seen.
     pub fn stored(&self, key: &ObjectKey) -> Option<Arc<Stored>> {
-        self.cx.reads.borrow_mut().objects.insert((self.plane.clone(), key.clone()));
-        self.cx.world.get(&self.plane, key).cloned()
+        self.object(key.kind, &key.namespace, &key.name, Depth::Whole)
+    }
+
+    /// An object as it was seen; a change of its status alone does not wake the reader.
+    pub fn stored_written(&self, key: &ObjectKey) -> Option<Arc<Stored>> {
+        self.object(key.kind, &key.namespace, &key.name, Depth::Written)
     }
 
     /// The objects that a selection matches, by namespace and name.
@@ -225,24 +301,28 @@ impl PlaneView<'_, '_> {
         K::Scope: 'static,
     {
         select.kind = Kind::of::<K>();
-        self.list_stored(&select).into_iter().filter_map(|(_, object)| object.typed().ok()).collect()
+        self.objects(&select, Depth::Whole).iter().filter_map(|object| object.typed().ok()).collect()
     }
 
     /// The objects that a selection matches, as they were seen.
     pub fn list_stored(&self, select: &Select) -> Vec<(ObjectKey, Arc<Stored>)> {
-        self.cx.reads.borrow_mut().lists.insert((self.plane.clone(), select.clone()));
-        self.cx.world.list(&self.plane, select)
+        let found = self.objects(select, Depth::Whole);
+        found.into_iter().map(|object| (object.key(select.kind), object)).collect()
     }
 
     /// All objects of an owner, of every kind.
     pub fn owned_by(&self, owner: &str) -> Vec<(ObjectKey, Arc<Stored>)> {
-        self.cx.reads.borrow_mut().owners.insert((self.plane.clone(), owner.to_owned()));
-        self.cx.world.owned_by(&self.plane, owner)
+        self.owned(owner, Depth::Whole)
     }
 
-    /// Whether the plane serves a kind.
+    /// Whether the plane serves a kind in the version that is read and written here.
     pub fn serves(&self, kind: Kind) -> bool {
-        self.cx.reads.borrow_mut().planes.insert(self.plane.clone());
-        self.cx.world.serves(&self.plane, kind)
+        self.how_serves(kind) == Serves::Yes
+    }
+
+    /// How the plane serves a kind.
+    pub fn how_serves(&self, kind: Kind) -> Serves {
+        self.cx.reads.borrow_mut().plane(self.plane);
+        self.cx.world.serves(self.plane, kind)
     }
 }

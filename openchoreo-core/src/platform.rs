@@ -4,68 +4,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use k8s_openapi::api::core::v1::Secret;
+use openchoreo_types::common::PlaneKind;
 use openchoreo_types::v1alpha1::{BuildPlane, Component, DataPlane};
 use serde_json::Value;
 
-use crate::extension::{BuildEngine, ComponentRenderer, Gateway, NetworkPolicyDialect};
+use crate::extension::{BuildEngine, ComponentRenderer, Extensions, Gateway, NetworkPolicyDialect};
 use crate::kind::Kind;
 use crate::naming::contract::{self, hostname_contract, naming_contract};
-use crate::naming::{DefaultHostnames, DefaultNaming, HostnameScheme, NamingScheme, Visibility};
+use crate::naming::{DefaultHostnames, DefaultNaming, HostnameScheme, NamingScheme};
 use crate::planner::AnyPlanner;
 use crate::planners;
 use crate::world::{IndexFn, World};
 
-/// Index on Deployment, Endpoint and Build: the planes recorded in their status, as `<Kind>/<namespace>/<name>`.
-pub const INDEX_PLANE: &str = "plane";
-/// Index on Component: `<project>/<name>`, by which two components that claim one identity find each other.
-pub const INDEX_COMPONENT: &str = "component";
-/// Index on Component: `spec.owner.projectName`.
-pub const INDEX_PROJECT: &str = "project";
-/// Index on Environment: `spec.dataPlaneRef`.
-pub const INDEX_DATA_PLANE: &str = "dataPlane";
-
-/// Names and limits of an installation. The defaults are those of the product's documents.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlatformSettings {
-    /// Namespace of the platform's own objects in every plane.
-    pub system_namespace: String,
-    /// Name of the Gateway for public routes.
-    pub external_gateway: String,
-    /// Name of the Gateway for routes within an organization.
-    pub internal_gateway: String,
-    /// Domain of public hosts where the DataPlane names none.
-    pub domain: String,
-    /// Domain of organization hosts where the DataPlane names none.
-    pub internal_domain: String,
-    /// How long a plane that is being deleted may be unreachable before what it holds is given up.
-    pub abandon_after: SignedDuration,
-}
-
-impl Default for PlatformSettings {
-    fn default() -> Self {
-        Self {
-            system_namespace: "choreo-system".to_owned(),
-            external_gateway: "choreo-external-gateway".to_owned(),
-            internal_gateway: "choreo-internal-gateway".to_owned(),
-            domain: "choreoapps.localhost".to_owned(),
-            internal_domain: "choreoapps.internal".to_owned(),
-            abandon_after: SignedDuration::from_mins(5),
-        }
-    }
-}
-
-impl PlatformSettings {
-    /// The Gateway that serves a visibility.
-    pub fn gateway(&self, visibility: Visibility) -> &str {
-        match visibility {
-            Visibility::Public => &self.external_gateway,
-            Visibility::Organization => &self.internal_gateway,
-        }
-    }
-}
+pub use crate::extension::PlatformSettings;
+pub use crate::world::indexes::{INDEX_COMPONENT, INDEX_DATA_PLANE, INDEX_PLANE, INDEX_PROJECT};
 
 /// Why a platform cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,30 +49,27 @@ pub enum PlatformError {
     },
 }
 
-/// The chosen set of schemes, extensions, planners and settings.
+/// The chosen set of schemes, extensions, planners and settings. It gives all that its [`Extensions`] give.
 pub struct Platform {
-    naming: Arc<dyn NamingScheme>,
-    hostnames: Arc<dyn HostnameScheme>,
-    renderers: BTreeMap<String, Arc<dyn ComponentRenderer>>,
-    build_engines: BTreeMap<String, Arc<dyn BuildEngine>>,
-    gateway: Option<Arc<dyn Gateway>>,
-    dialects: Vec<Arc<dyn NetworkPolicyDialect>>,
+    extensions: Extensions,
     planners: Vec<Arc<dyn AnyPlanner>>,
     indexes: Vec<(Kind, &'static str, IndexFn)>,
-    settings: PlatformSettings,
 }
 
 impl fmt::Debug for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Platform")
-            .field("naming", &self.naming)
-            .field("hostnames", &self.hostnames)
-            .field("renderers", &self.renderers.keys().collect::<Vec<_>>())
-            .field("build_engines", &self.build_engines.keys().collect::<Vec<_>>())
-            .field("gateway", &self.gateway)
+            .field("extensions", &self.extensions)
             .field("planners", &self.planners.iter().map(|p| p.name()).collect::<Vec<_>>())
-            .field("settings", &self.settings)
             .finish_non_exhaustive()
+    }
+}
+
+impl Deref for Platform {
+    type Target = Extensions;
+
+    fn deref(&self) -> &Extensions {
+        &self.extensions
     }
 }
 
@@ -126,44 +79,9 @@ impl Platform {
         PlatformBuilder::default()
     }
 
-    /// The naming scheme.
-    pub fn naming(&self) -> &dyn NamingScheme {
-        &*self.naming
-    }
-
-    /// The hostname scheme.
-    pub fn hostnames(&self) -> &dyn HostnameScheme {
-        &*self.hostnames
-    }
-
-    /// The renderer of a component type.
-    pub fn renderer(&self, component_type: &str) -> Option<&dyn ComponentRenderer> {
-        self.renderers.get(component_type).map(|renderer| &**renderer)
-    }
-
-    /// The component types that can be rendered.
-    pub fn component_types(&self) -> impl Iterator<Item = &str> {
-        self.renderers.keys().map(String::as_str)
-    }
-
-    /// The build engine of an id.
-    pub fn build_engine(&self, id: &str) -> Option<&dyn BuildEngine> {
-        self.build_engines.get(id).map(|engine| &**engine)
-    }
-
-    /// The ids of the build engines.
-    pub fn build_engine_ids(&self) -> impl Iterator<Item = &str> {
-        self.build_engines.keys().map(String::as_str)
-    }
-
-    /// The gateway, where the platform publishes routes.
-    pub fn gateway(&self) -> Option<&dyn Gateway> {
-        self.gateway.as_deref()
-    }
-
-    /// The dialects of network policies.
-    pub fn dialects(&self) -> impl Iterator<Item = &dyn NetworkPolicyDialect> {
-        self.dialects.iter().map(|dialect| &**dialect)
+    /// What planners are given of the platform.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
     }
 
     /// The planners.
@@ -171,29 +89,38 @@ impl Platform {
         &self.planners
     }
 
-    /// Names and limits.
-    pub fn settings(&self) -> &PlatformSettings {
-        &self.settings
-    }
-
     /// The kinds that planners read or write in the control plane.
     pub fn control_kinds(&self) -> BTreeSet<Kind> {
         let mut kinds: BTreeSet<Kind> =
             self.planners.iter().flat_map(|p| p.uses().control.into_iter().chain([p.kind()])).collect();
-        kinds.insert(Kind::of::<k8s_openapi::api::core::v1::Secret>());
+        kinds.insert(Kind::of::<Secret>());
         kinds
     }
 
     /// The kinds that planners and extensions read or write in remote planes, and whether only our own objects of
     /// them matter.
     pub fn remote_watches(&self) -> BTreeMap<Kind, bool> {
-        let mut own: BTreeSet<Kind> = self.planners.iter().flat_map(|p| p.uses().remote).collect();
-        own.extend(self.renderers.values().flat_map(|renderer| renderer.kinds()));
-        own.extend(self.build_engines.values().flat_map(|engine| engine.kinds()));
-        own.extend(self.gateway.iter().flat_map(|gateway| gateway.kinds()));
-        own.extend(self.dialects.iter().flat_map(|dialect| dialect.kinds()));
+        let mut watches = self.remote_watches_of(PlaneKind::DataPlane, true);
+        watches.extend(self.remote_watches_of(PlaneKind::BuildPlane, true));
+        watches
+    }
+
+    /// The same for the planes of one kind; a data plane may run builds too.
+    pub(crate) fn remote_watches_of(&self, plane: PlaneKind, runs_builds: bool) -> BTreeMap<Kind, bool> {
+        let mut own = BTreeSet::new();
+        let mut foreign = BTreeSet::new();
+        if plane == PlaneKind::DataPlane {
+            own.extend(self.extensions.workload_kinds());
+            for uses in self.planners.iter().map(|planner| planner.uses()) {
+                own.extend(uses.remote);
+                foreign.extend(uses.remote_foreign);
+            }
+        }
+        if runs_builds || plane == PlaneKind::BuildPlane {
+            own.extend(self.extensions.build_kinds());
+        }
         let mut watches: BTreeMap<Kind, bool> = own.into_iter().map(|kind| (kind, true)).collect();
-        watches.extend(self.planners.iter().flat_map(|p| p.uses().remote_foreign).map(|kind| (kind, false)));
+        watches.extend(foreign.into_iter().map(|kind| (kind, false)));
         watches
     }
 
@@ -217,6 +144,7 @@ pub struct PlatformBuilder {
     gateway: Option<Arc<dyn Gateway>>,
     dialects: Vec<Arc<dyn NetworkPolicyDialect>>,
     planners: Vec<Arc<dyn AnyPlanner>>,
+    indexes: Vec<(Kind, &'static str, IndexFn)>,
     settings: PlatformSettings,
 }
 
@@ -230,6 +158,7 @@ impl Default for PlatformBuilder {
             gateway: None,
             dialects: Vec::new(),
             planners: planners::all(),
+            indexes: Vec::new(),
             settings: PlatformSettings::default(),
         }
     }
@@ -278,10 +207,25 @@ impl PlatformBuilder {
         self
     }
 
-    /// Adds planners.
+    /// Adds planners. Several may plan for one kind: each has its own part of the work, and one of them, which is not
+    /// [`auxiliary`](crate::planner::Planner), reports the status.
     #[must_use]
     pub fn planners(mut self, planners: impl IntoIterator<Item = Arc<dyn AnyPlanner>>) -> Self {
         self.planners.extend(planners);
+        self
+    }
+
+    /// Takes a planner out by its name, a built-in one too, so that another may take its place.
+    #[must_use]
+    pub fn without_planner(mut self, name: &str) -> Self {
+        self.planners.retain(|planner| planner.name() != name);
+        self
+    }
+
+    /// Declares an index by which planners may select: see [`Select::index`](crate::world::Select::index).
+    #[must_use]
+    pub fn index(mut self, kind: Kind, name: &'static str, values: IndexFn) -> Self {
+        self.indexes.push((kind, name, values));
         self
     }
 
@@ -308,18 +252,18 @@ impl PlatformBuilder {
         let renderers = by_name("renderers", self.renderers, |renderer| renderer.component_type().to_owned())?;
         let build_engines = by_name("build engines", self.build_engines, |engine| engine.id().to_owned())?;
         by_name("planners", self.planners.clone(), |planner| planner.name().to_owned())?;
-        by_name("planners", self.planners.clone(), |planner| planner.kind().to_string())?;
-        Ok(Platform {
+        let mut indexes = indexes(&self.planners);
+        indexes.extend(self.indexes);
+        let extensions = Extensions {
             naming: self.naming,
             hostnames: self.hostnames,
             renderers,
             build_engines,
             gateway: self.gateway,
             dialects: self.dialects,
-            indexes: indexes(&self.planners),
-            planners: self.planners,
             settings: self.settings,
-        })
+        };
+        Ok(Platform { extensions, indexes, planners: self.planners })
     }
 }
 

@@ -140,8 +140,8 @@ async fn platform(extent: &Extent) -> anyhow::Result<()> {
         .try_collect::<Vec<()>>()
         .await?;
     let written = started.elapsed();
-    while ready_endpoints(&stage) < extent.components {
-        ensure!(started.elapsed() < PATIENCE, "{} Endpoints are Ready after {PATIENCE:?}", ready_endpoints(&stage));
+    while ready_endpoints(&stage).await < extent.components {
+        ensure!(started.elapsed() < PATIENCE, "not all Endpoints are Ready after {PATIENCE:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let ready = started.elapsed();
@@ -171,15 +171,16 @@ async fn platform(extent: &Extent) -> anyhow::Result<()> {
 }
 
 /// How many Endpoints the engine knows as Ready.
-fn ready_endpoints(stage: &Stage) -> usize {
+async fn ready_endpoints(stage: &Stage) -> usize {
     let is_ready = |object: &serde_json::Value| {
         let conditions = object.pointer("/status/conditions").and_then(serde_json::Value::as_array);
         conditions.into_iter().flatten().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
     };
-    stage.engine.with_world(|world| {
+    let ready = stage.engine.with_world(move |world| {
         let endpoints = world.list(&PlaneKey::Control, &Select::of::<Endpoint>());
-        endpoints.iter().filter(|(_, endpoint)| is_ready(endpoint.json())).count()
-    })
+        endpoints.iter().filter(|(_, endpoint)| is_ready(&endpoint.json())).count()
+    });
+    ready.await.unwrap_or_default()
 }
 
 /// Resident memory of the shipped controller manager, beside the engine of this process: everything is done already,

@@ -51,10 +51,12 @@ async fn spawn(servers: &mut JoinSet<()>, address: SocketAddr, router: Router) -
 
 /// Ready when every watch of the control plane has listed.
 async fn readiness(State(engine): State<EngineHandle>) -> impl IntoResponse {
-    if engine.is_ready() {
-        (StatusCode::OK, "ok")
+    let waits_for = engine.waits_for();
+    if waits_for.is_empty() {
+        (StatusCode::OK, "ok".to_owned())
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "waiting for the control plane to be listed")
+        let text = format!("waiting for the control plane to list {}\n", waits_for.join(", "));
+        (StatusCode::SERVICE_UNAVAILABLE, text)
     }
 }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use controller_manager::core::engine::core::CoreSettings;
 use controller_manager::core::engine::{EngineHandle, EngineSettings};
+use controller_manager::core::k8s_openapi::jiff::SignedDuration;
 use controller_manager::{Listen, RunError, default_platform};
 use kube::Client;
 use openchoreo_build::ArgoSettings;
@@ -23,10 +25,12 @@ impl Controllers {
         let platform = default_platform(builds).build().context("cannot build the platform")?;
         let settings = EngineSettings {
             request_timeout: Duration::from_secs(10),
-            // Scenarios wait for retries, so these are short.
-            backoff: (Duration::from_millis(50), Duration::from_secs(2)),
-            reconnect: (Duration::from_millis(50), Duration::from_secs(1)),
-            ..EngineSettings::default()
+            core: CoreSettings {
+                // Scenarios wait for retries, so these are short.
+                backoff: (SignedDuration::from_millis(50), SignedDuration::from_secs(2)),
+                reconnect: (SignedDuration::from_millis(50), SignedDuration::from_secs(1)),
+                ..CoreSettings::default()
+            },
         };
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = oneshot::channel();

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
 use std::error::Error;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use openchoreo_build::ArgoSettings;
@@ -21,6 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // The platform as the controller manager runs it: what is printed here is what it would apply.
     let platform = controller_manager::default_platform(ArgoSettings::default()).build()?;
+    let platform = Arc::new(platform);
     let mut offline = Offline::new(&platform, Timestamp::UNIX_EPOCH);
 
     // Nothing is planned for a plane that does not answer, so this one is said to.

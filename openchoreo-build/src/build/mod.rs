@@ -25,9 +25,9 @@ use openchoreo_core::hierarchy::{ComponentScope, name_of};
 use openchoreo_core::kind::PlaneKey;
 use openchoreo_core::labels::{Owner, annotations, finalizers, plane};
 use openchoreo_core::naming::NamespaceName;
-use openchoreo_core::plan::remote::{settle, usable};
 use openchoreo_core::plan::{Finalizer, Plan, Rendered, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
+use openchoreo_core::remote::{settle, usable};
 use openchoreo_core::world::Stored;
 use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{
@@ -179,7 +179,7 @@ impl<'w> Pass<'_, 'w> {
             Some(run) => {
                 let generation = run.annotation(STARTED_FROM).and_then(|text| text.parse().ok());
                 self.built_generation = generation.or(self.build.metadata.generation);
-                let observation = place.engine.observe(run.json());
+                let observation = place.engine.observe(&run.json());
                 self.read_back(&place, &run, &observation);
             }
             None => {
@@ -216,7 +216,7 @@ impl<'w> Pass<'_, 'w> {
         };
         let started_by = || {
             let (_, run) = self.cx.at(&plane).owned_by(&self.owner.label_value()).into_iter().next()?;
-            run.annotation(STARTED_BY).map(str::to_owned)
+            run.annotation(STARTED_BY)
         };
         let id = started_by().unwrap_or_else(|| self.build.spec.template_ref.engine().to_owned());
         let engine = self.cx.platform().build_engine(&id).ok_or_else(|| {
@@ -341,8 +341,8 @@ impl<'w> Pass<'_, 'w> {
                 if leaving.is_none() {
                     // The annotation was checked before the start; where it was spoiled since, nothing gets public.
                     let exposure = exposure_of(&place.scope.component).unwrap_or_default();
-                    let track = run.label(plane::DEPLOYMENT_TRACK_NAME).unwrap_or(&place.track);
-                    let artifact = artifact::artifact(&place.scope, self.build, track, descriptor.as_ref(), exposure);
+                    let track = run.label(plane::DEPLOYMENT_TRACK_NAME).unwrap_or_else(|| place.track.clone());
+                    let artifact = artifact::artifact(&place.scope, self.build, &track, descriptor.as_ref(), exposure);
                     self.plan.want(&PlaneKey::Control, &self.owner, &artifact);
                 }
                 let message = format!("DeployableArtifact `{name}` is being created");

@@ -94,14 +94,14 @@ pub(super) fn labels_of_run(
 pub(super) fn choose_plane(cx: &PlanContext<'_>, organization: &str, build: &Build) -> Result<PlaneKey, Finding> {
     let select = Select::of::<BuildPlane>().namespace(organization);
     let build_planes: Vec<_> = cx
-        .list::<BuildPlane>(select)
+        .list_written::<BuildPlane>(select)
         .into_iter()
         .filter(|plane| plane.metadata.deletion_timestamp.is_none())
         .map(|plane| PlaneKey::build_plane(organization, plane.name_any()))
         .collect();
     let select = Select::of::<DataPlane>().namespace(organization).label(labels::BUILD_PLANE, "true");
     let data_planes: Vec<_> = cx
-        .list::<DataPlane>(select)
+        .list_written::<DataPlane>(select)
         .into_iter()
         .filter(|plane| plane.metadata.deletion_timestamp.is_none())
         .map(|plane| PlaneKey::data_plane(organization, plane.name_any()))
@@ -141,12 +141,12 @@ pub(super) fn choose_plane(cx: &PlanContext<'_>, organization: &str, build: &Bui
 /// Whether a recorded plane is registered and stays so.
 pub(super) fn is_registered(cx: &PlanContext<'_>, plane: &PlaneRef) -> bool {
     let deleted = match plane.kind {
-        PlaneKind::DataPlane => {
-            cx.get::<DataPlane>(&plane.namespace, &plane.name).map(|plane| plane.metadata.deletion_timestamp.is_some())
-        }
-        PlaneKind::BuildPlane => {
-            cx.get::<BuildPlane>(&plane.namespace, &plane.name).map(|plane| plane.metadata.deletion_timestamp.is_some())
-        }
+        PlaneKind::DataPlane => cx
+            .written::<DataPlane>(&plane.namespace, &plane.name)
+            .map(|plane| plane.metadata.deletion_timestamp.is_some()),
+        PlaneKind::BuildPlane => cx
+            .written::<BuildPlane>(&plane.namespace, &plane.name)
+            .map(|plane| plane.metadata.deletion_timestamp.is_some()),
     };
     deleted == Some(false)
 }
@@ -154,7 +154,7 @@ pub(super) fn is_registered(cx: &PlanContext<'_>, plane: &PlaneRef) -> bool {
 /// Where images go by the registration of a plane; only DataPlanes name a registry.
 pub(super) fn registry_of(cx: &PlanContext<'_>, plane: &PlaneKey) -> Option<String> {
     let plane = plane.remote().filter(|plane| plane.kind == PlaneKind::DataPlane)?;
-    let registry = cx.get::<DataPlane>(&plane.namespace, &plane.name)?.spec.registry.clone()?;
+    let registry = cx.written::<DataPlane>(&plane.namespace, &plane.name)?.spec.registry.clone()?;
     registry.prefix.or_else(|| registry.unauthenticated.into_iter().next()).filter(|prefix| !prefix.is_empty())
 }
 

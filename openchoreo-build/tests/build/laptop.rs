@@ -1,5 +1,7 @@
 //! A platform without a cluster, in which tests say what the build plane does.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use openchoreo_build::{ArgoSettings, builtin_engines, planners};
@@ -10,11 +12,12 @@ use openchoreo_types::foreign::argo::Workflow;
 use openchoreo_types::v1alpha1::{Build, DeployableArtifact};
 use serde_json::{Value, json};
 
-pub(crate) fn platform() -> Platform {
+pub(crate) fn platform() -> Arc<Platform> {
     Platform::builder()
         .build_engines(builtin_engines(ArgoSettings::default()))
         .planners(planners())
         .build()
+        .map(Arc::new)
         .expect("a platform that fits together")
 }
 
@@ -22,20 +25,20 @@ pub(crate) fn start() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().expect("a time")
 }
 
-pub(crate) struct Laptop<'p> {
-    pub(crate) offline: Offline<'p>,
+pub(crate) struct Laptop {
+    pub(crate) offline: Offline,
 }
 
-impl<'p> Laptop<'p> {
+impl Laptop {
     /// Organization `acme` with project `shop` and its component `cart`, and a connected build plane `builds`.
-    pub(crate) fn with_plane(platform: &'p Platform) -> Self {
+    pub(crate) fn with_plane(platform: &Arc<Platform>) -> Self {
         let mut laptop = Self::with_component(platform, "WebApplication", json!({}));
         laptop.build_plane("acme", "builds");
         laptop.settle();
         laptop
     }
 
-    pub(crate) fn with_component(platform: &'p Platform, type_: &str, annotations: Value) -> Self {
+    pub(crate) fn with_component(platform: &Arc<Platform>, type_: &str, annotations: Value) -> Self {
         let mut laptop = Self { offline: Offline::new(platform, start()) };
         laptop.organization("acme");
         laptop.component("acme", type_, annotations);
@@ -101,7 +104,7 @@ impl<'p> Laptop<'p> {
     }
 
     pub(crate) fn get(&self, plane: &PlaneKey, key: &ObjectKey) -> Option<Value> {
-        self.offline.world().get(plane, key).map(|stored| stored.json().clone())
+        self.offline.world().get(plane, key).map(|stored| stored.json())
     }
 
     pub(crate) fn build_object(&self, name: &str) -> Value {
@@ -137,7 +140,7 @@ impl<'p> Laptop<'p> {
 
     fn of_kind(&self, plane: &PlaneKey, kind: Kind) -> Vec<Value> {
         let all = self.offline.world().all(plane).into_iter();
-        all.filter(|(key, _)| key.kind == kind).map(|(_, stored)| stored.json().clone()).collect()
+        all.filter(|(key, _)| key.kind == kind).map(|(_, stored)| stored.json()).collect()
     }
 
     /// Gives the only Workflow of a plane a status.

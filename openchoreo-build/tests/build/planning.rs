@@ -18,7 +18,7 @@ fn a_build_goes_through_its_steps_to_an_image_and_an_artifact() {
     let mut laptop = Laptop::with_plane(&platform);
     laptop.build("acme", "one");
     laptop.settle();
-    let shown = |laptop: &Laptop<'_>| {
+    let shown = |laptop: &Laptop| {
         ["Ready", "StepCloneSucceeded", "StepBuildSucceeded", "StepPushSucceeded", "Completed"]
             .map(|type_| laptop.condition("one", type_))
     };

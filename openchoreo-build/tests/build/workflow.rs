@@ -1,5 +1,7 @@
 //! The Workflow of a build, and what is refused before there is one.
 
+use std::sync::Arc;
+
 use openchoreo_build::{ArgoSettings, builtin_engines, planners};
 use openchoreo_core::platform::Platform;
 use serde_json::{Value, json};
@@ -19,7 +21,7 @@ fn a_build_becomes_a_workflow_in_the_namespace_of_its_organization() {
     laptop.build("acme", "one");
     laptop.settle();
     let mut objects: Vec<Value> =
-        laptop.offline.world().all(&builds()).into_iter().map(|(_, stored)| stored.json().clone()).collect();
+        laptop.offline.world().all(&builds()).into_iter().map(|(_, stored)| stored.json()).collect();
     for object in &mut objects {
         // The digest stands for the rest, and the uid is the World's.
         object["metadata"].as_object_mut().unwrap().remove("uid");
@@ -36,7 +38,12 @@ fn what_an_installation_chooses_is_passed_and_the_rest_is_left_to_the_template()
         registry_insecure: Some(true),
         ..ArgoSettings::default()
     };
-    let platform = Platform::builder().build_engines(builtin_engines(settings)).planners(planners()).build().unwrap();
+    let platform = Platform::builder()
+        .build_engines(builtin_engines(settings))
+        .planners(planners())
+        .build()
+        .map(Arc::new)
+        .unwrap();
     let mut laptop = Laptop::with_plane(&platform);
     laptop.build("acme", "one");
     laptop.settle();

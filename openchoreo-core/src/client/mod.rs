@@ -4,11 +4,13 @@
 //! Secret that changes makes a new client at once. They are never logged: their type prints `***`.
 
 use std::fmt;
+#[cfg(feature = "client")]
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret;
+#[cfg(feature = "client")]
 use kube::config::{
     AuthInfo, Cluster, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext,
 };
@@ -19,6 +21,7 @@ use sha2::{Digest, Sha256};
 use crate::planner::PlanContext;
 
 /// How long a plane may take to accept a connection.
+#[cfg(feature = "client")]
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a client cannot be made.
@@ -164,6 +167,7 @@ impl Credentials {
     ///
     /// # Errors
     /// The certificates cannot be used.
+    #[cfg(feature = "client")]
     pub async fn client(&self) -> Result<kube::Client, ClientError> {
         let mut auth = AuthInfo::default();
         match &self.login {

@@ -1,24 +1,36 @@
 //! What a plan still needs: the requests that would make the World as the plan wants it.
 //!
 //! Pure: the same comparison serves the engine, `plan` and `diff`. A plan whose effects are all in the World has none.
+//!
+//! Effects come in waves. Those of one wave do not depend on each other and go out together; a wave begins when the one
+//! before it has been answered, and not at all where one of those was refused:
+//! 1. what must be known before anything is written elsewhere: the finalizer, and the status with the planes recorded;
+//! 2. revocations: what exposes something and is no longer wanted. They never wait for what takes its place;
+//! 3. what is wanted, namespaces before what protects and configures before what runs and exposes;
+//! 4. other deletions, when everything wanted is there;
+//! 5. the status where nothing is recorded for the first time, and letting the object go.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Deletion, Finalizer, Plan, Wanted};
-use crate::kind::{ObjectKey, PlaneKey};
+use crate::kind::{Kind, ObjectKey, PlaneKey};
 use crate::labels;
 use crate::world::{Stored, World};
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum Effect {
-    /// Merge-patches the finalizers of the planned object, at the revision that was seen.
+    /// Changes the finalizers of the planned object, if they are still those that were seen.
     Finalizers {
         /// The planned object.
         key: ObjectKey,
-        /// The patch, with the resource version.
-        patch: Value,
+        /// All finalizers that it should have.
+        finalizers: Vec<String>,
+        /// All that it had.
+        seen: Vec<String>,
+        /// The uid that was seen.
+        uid: String,
     },
     /// Applies the status of the planned object.
     Status {
@@ -28,7 +40,13 @@ pub enum Effect {
         object: Value,
     },
     /// Applies a wanted object.
-    Apply(Wanted),
+    Apply {
+        /// The object.
+        wanted: Wanted,
+        /// Whether the live object was changed by hand although nothing else is wanted of it now: lists to which others
+        /// added are put right before the apply, which would leave them.
+        repair: bool,
+    },
     /// Deletes an object.
     Delete(Deletion),
 }
@@ -38,68 +56,160 @@ impl Effect {
     pub fn plane(&self) -> &PlaneKey {
         match self {
             Self::Finalizers { .. } | Self::Status { .. } => &PlaneKey::Control,
-            Self::Apply(wanted) => &wanted.plane,
+            Self::Apply { wanted, .. } => &wanted.plane,
             Self::Delete(deletion) => &deletion.plane,
         }
     }
-}
 
-/// What the engine remembers of an apply whose result does not literally contain what was applied, since the server
-/// normalized it: `(wanted digest, live object)` pairs known to be one.
-pub trait Applied {
-    /// Whether a live object is known to be the result of applying a wanted one.
-    fn is_result_of(&self, wanted: &Wanted, live: &Stored) -> bool;
-}
-
-/// Remembers nothing: offline, and in tests.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NothingApplied;
-
-impl Applied for NothingApplied {
-    fn is_result_of(&self, _: &Wanted, _: &Stored) -> bool {
-        false
-    }
-}
-
-/// The requests a plan needs, in order: hold the finalizer, record the status (and with it which planes are about to
-/// be written), apply, delete, and last let the object go.
-pub fn effects(plan: &Plan, world: &World, object: &ObjectKey, applied: &dyn Applied) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    let Some(live) = world.get(&PlaneKey::Control, object) else { return effects };
-    if let Finalizer::Hold(name) = plan.finalizer
-        && !live.is_deleting()
-        && !live.finalizers().contains(&name)
-    {
-        let held = live.finalizers().into_iter().chain([name]).collect();
-        effects.push(finalizers(object, live, held));
-    }
-    if let Some(status) = &plan.status
-        && live.json().get("status") != Some(status)
-    {
-        effects.push(Effect::Status { key: object.clone(), object: status_patch(object, live, status) });
-    }
-    for wanted in &plan.wanted {
-        let present = world.get(&wanted.plane, &wanted.key);
-        if !present.is_some_and(|present| is_applied(wanted, present) || applied.is_result_of(wanted, present)) {
-            effects.push(Effect::Apply(wanted.clone()));
+    /// The object that it is about.
+    pub fn object(&self) -> &ObjectKey {
+        match self {
+            Self::Finalizers { key, .. } | Self::Status { key, .. } => key,
+            Self::Apply { wanted, .. } => &wanted.key,
+            Self::Delete(deletion) => &deletion.key,
         }
     }
-    effects.extend(plan.deletions.iter().cloned().map(Effect::Delete));
-    if let Finalizer::Release(name) = plan.finalizer
-        && live.finalizers().contains(&name)
-    {
-        let held = live.finalizers().into_iter().filter(|held| *held != name).collect();
-        effects.push(finalizers(object, live, held));
+
+    /// What it does, in a word.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Finalizers { .. } => "finalizers",
+            Self::Status { .. } => "status",
+            Self::Apply { .. } => "apply",
+            Self::Delete(_) => "delete",
+        }
     }
-    effects
 }
 
-fn finalizers(key: &ObjectKey, live: &Stored, finalizers: Vec<&str>) -> Effect {
-    let mut metadata = json!({ "finalizers": finalizers });
-    if !live.resource_version().is_empty() {
-        metadata["resourceVersion"] = live.resource_version().into();
+/// The requests a plan needs, in waves, see the module.
+pub fn effects(plan: &Plan, world: &World, object: &ObjectKey) -> Vec<Vec<Effect>> {
+    let Some(live) = world.get(&PlaneKey::Control, object) else { return Vec::new() };
+    let (mut first, mut last) = (Vec::new(), Vec::new());
+    let change = |finalizers: Vec<String>, seen: Vec<String>| Effect::Finalizers {
+        key: object.clone(),
+        finalizers,
+        seen,
+        uid: live.uid(),
+    };
+    let without = |is_ours: &dyn Fn(&str) -> bool| {
+        let seen = live.finalizers();
+        let left: Vec<String> = seen.iter().filter(|held| !is_ours(held)).cloned().collect();
+        (left.len() < seen.len()).then(|| change(left, seen))
+    };
+    match plan.finalizer {
+        Finalizer::Leave => {}
+        Finalizer::Hold(name) => {
+            let seen = live.finalizers();
+            if !live.is_deleting() && !seen.iter().any(|held| held == name) {
+                first.push(change(seen.iter().cloned().chain([name.to_owned()]).collect(), seen));
+            }
+        }
+        Finalizer::Release(name) => last.extend(without(&|held| held == name)),
+        Finalizer::ReleaseAll => last.extend(without(&|held| held.starts_with(labels::PREFIX))),
     }
-    Effect::Finalizers { key: key.clone(), patch: json!({ "metadata": metadata }) }
+    if let Some(status) = &plan.status {
+        let json = live.json();
+        let shown = json.get("status");
+        if shown != Some(status) {
+            let effect = Effect::Status { key: object.clone(), object: status_patch(object, live, status) };
+            first.push(effect);
+        }
+    }
+    let (revocations, deletions) = deletions(plan, world);
+    let mut waves = vec![first, revocations];
+    waves.extend(applies(plan, world));
+    waves.push(deletions);
+    waves.push(last);
+    waves.retain(|wave| !wave.is_empty());
+    waves
+}
+
+/// What is wanted and not there, in waves by what depends on what.
+fn applies(plan: &Plan, world: &World) -> Vec<Vec<Effect>> {
+    let mut waves: Vec<Vec<Effect>> = Vec::new();
+    let mut current: Option<Rank> = None;
+    let mut needed: Vec<(Rank, &Wanted, bool)> = Vec::new();
+    for wanted in &plan.wanted {
+        match world.get(&wanted.plane, &wanted.key) {
+            // To an object that is going, nothing can be added; it is made anew when it is gone.
+            Some(live) if live.is_deleting() => {}
+            Some(live) if wanted.is_held_by(live) => {}
+            live => {
+                let repair = live.is_some_and(|live| is_marked(live, wanted));
+                needed.push((Rank::of(wanted.key.kind), wanted, repair));
+            }
+        }
+    }
+    // Stable, so that what is of one rank keeps the order in which it is wanted.
+    needed.sort_by_key(|(rank, _, _)| *rank);
+    for (rank, wanted, repair) in needed {
+        let effect = Effect::Apply { wanted: wanted.clone(), repair };
+        match waves.last_mut().filter(|_| current == Some(rank) && rank != Rank::Unknown) {
+            Some(wave) => wave.push(effect),
+            None => waves.push(vec![effect]),
+        }
+        current = Some(rank);
+    }
+    waves
+}
+
+/// What depends on what, by kind: everything of a rank may go out together when the ranks before it are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// Where everything else is.
+    Namespace,
+    /// What protects and configures.
+    Guard,
+    /// A kind that is not known here: each object waits for the one before it.
+    Unknown,
+    /// What runs and what exposes.
+    Work,
+}
+
+impl Rank {
+    fn of(kind: Kind) -> Self {
+        match (kind.group, kind.kind) {
+            ("", "Namespace") => Self::Namespace,
+            ("", "ConfigMap" | "Secret" | "ServiceAccount" | "PersistentVolumeClaim")
+            | ("rbac.authorization.k8s.io", _)
+            | ("networking.k8s.io", "NetworkPolicy")
+            | ("cilium.io", _)
+            | ("secrets-store.csi.x-k8s.io", _)
+            | ("gateway.envoyproxy.io", _) => Self::Guard,
+            ("", "Service" | "Pod")
+            | ("apps" | "batch" | "autoscaling" | "argoproj.io" | "openchoreo.dev", _)
+            | ("gateway.networking.k8s.io", "HTTPRoute" | "GRPCRoute") => Self::Work,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Whether objects of a kind let traffic in: taking one away takes an address away.
+fn is_exposure(kind: Kind) -> bool {
+    matches!(
+        (kind.group, kind.kind),
+        ("gateway.networking.k8s.io", "HTTPRoute" | "GRPCRoute")
+            | ("networking.k8s.io", "Ingress")
+            | ("openchoreo.dev", "Endpoint")
+    )
+}
+
+/// What is to be deleted: revocations, and the rest.
+fn deletions(plan: &Plan, world: &World) -> (Vec<Effect>, Vec<Effect>) {
+    let mut all: Vec<Deletion> = plan.deletions.clone();
+    for prune in &plan.prunes {
+        for (key, live) in world.owned_by(&prune.plane, &prune.owner) {
+            let is_wanted = |wanted: &Wanted| wanted.key == key && world.is_same_cluster(&wanted.plane, &prune.plane);
+            if !live.is_deleting() && !plan.wanted.iter().any(is_wanted) {
+                all.push(Deletion { plane: prune.plane.clone(), key, uid: live.uid() });
+            }
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    all.retain(|deletion| seen.insert((deletion.key.clone(), deletion.uid.clone())));
+    let (revocations, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|deletion| is_exposure(deletion.key.kind));
+    let effects = |deletions: Vec<Deletion>| deletions.into_iter().map(Effect::Delete).collect();
+    (effects(revocations), effects(others))
 }
 
 fn status_patch(key: &ObjectKey, live: &Stored, status: &Value) -> Value {
@@ -107,18 +217,60 @@ fn status_patch(key: &ObjectKey, live: &Stored, status: &Value) -> Value {
     if !key.namespace.is_empty() {
         metadata["namespace"] = key.namespace.as_str().into();
     }
-    if !live.uid().is_empty() {
+    let uid = live.uid();
+    if !uid.is_empty() {
         // An object of the same name that was made anew is another object.
-        metadata["uid"] = live.uid().into();
+        metadata["uid"] = uid.into();
     }
     json!({ "apiVersion": key.kind.api_version(), "kind": key.kind.kind, "metadata": metadata, "status": status })
 }
 
-/// Whether a live object has what is wanted: it carries the digest of exactly this wanted object, and nobody has
-/// changed a field of it since. Fields that the server added do not matter.
-fn is_applied(wanted: &Wanted, live: &Stored) -> bool {
-    let digest = wanted.object.pointer("/metadata/annotations").and_then(|a| a.get(labels::WANTED_DIGEST));
-    live.annotation(labels::WANTED_DIGEST) == digest.and_then(Value::as_str) && contains(live.json(), &wanted.object)
+/// Whether a live object is marked as having been applied from exactly this wanted object.
+fn is_marked(live: &Stored, wanted: &Wanted) -> bool {
+    live.annotation(labels::WANTED_DIGEST).as_deref() == Some(wanted.digest.as_str())
+}
+
+impl Wanted {
+    /// The digest as a number, for comparisons.
+    pub(crate) fn number(&self) -> u64 {
+        u64::from_str_radix(&self.digest, 16).unwrap_or_default()
+    }
+
+    /// Whether a live object has what is wanted: it came of applying exactly this, and nobody has changed a field of it
+    /// since. Fields that the server added do not matter.
+    pub fn is_held_by(&self, live: &Stored) -> bool {
+        let number = self.number();
+        if live.holds(number) {
+            return true;
+        }
+        let is_held = is_marked(live, self) && holds(&live.json(), &self.object);
+        if is_held {
+            live.note_holds(number);
+        }
+        is_held
+    }
+}
+
+/// Whether a live object has every field of a wanted one; others may add finalizers and owners.
+fn holds(live: &Value, wanted: &Value) -> bool {
+    wanted.as_object().into_iter().flatten().all(|(name, value)| {
+        let present = live.get(name);
+        if name != "metadata" {
+            return present.is_some_and(|present| contains(present, value)) || present.is_none() && is_empty(value);
+        }
+        value.as_object().into_iter().flatten().all(|(name, value)| {
+            let present = present.and_then(|metadata| metadata.get(name));
+            match (name.as_str(), value) {
+                ("finalizers" | "ownerReferences", Value::Array(items)) => {
+                    let present = present.and_then(Value::as_array);
+                    items
+                        .iter()
+                        .all(|item| present.is_some_and(|present| present.iter().any(|one| contains(one, item))))
+                }
+                _ => present.is_some_and(|present| contains(present, value)) || present.is_none() && is_empty(value),
+            }
+        })
+    })
 }
 
 /// Whether `live` has every field of `wanted`: maps may hold more; lists have the same length and order.
@@ -138,39 +290,35 @@ pub(crate) fn contains(live: &Value, wanted: &Value) -> bool {
 
 /// Operations of a JSON patch that put wanted lists in the place of live ones. A server-side apply leaves items alone
 /// that others have added, so a port or a host added by hand would stay for ever; and a key of an item that is changed
-/// by hand makes another item of it. Lists that differ only because something else is wanted now are left to the apply.
-pub(crate) fn list_repairs(live: &Stored, wanted: &Value) -> Vec<Value> {
-    let digest = wanted.pointer("/metadata/annotations").and_then(|a| a.get(labels::WANTED_DIGEST));
-    let by_hand = live.annotation(labels::WANTED_DIGEST) == digest.and_then(Value::as_str);
+/// by hand makes another item of it. The first operation tests the revision that was read: positions in lists mean
+/// nothing in another one. Nothing where there is nothing to repair.
+pub(crate) fn list_repairs(live: &Value, wanted: &Value) -> Vec<Value> {
     let mut operations = Vec::new();
-    let fields = live.json().as_object().into_iter().flatten();
+    let fields = live.as_object().into_iter().flatten();
     // Others may add their labels, finalizers and owners.
     for (name, live) in fields.filter(|(name, _)| !matches!(name.as_str(), "metadata" | "status")) {
         if let Some(wanted) = wanted.get(name) {
-            collect_repairs(live, wanted, by_hand, &format!("/{name}"), &mut operations);
+            collect_repairs(live, wanted, &format!("/{name}"), &mut operations);
         }
+    }
+    if let Some(revision) = live.pointer("/metadata/resourceVersion").filter(|_| !operations.is_empty()) {
+        operations.insert(0, json!({ "op": "test", "path": "/metadata/resourceVersion", "value": revision }));
     }
     operations
 }
 
-fn collect_repairs(live: &Value, wanted: &Value, by_hand: bool, pointer: &str, operations: &mut Vec<Value>) {
+fn collect_repairs(live: &Value, wanted: &Value, pointer: &str, operations: &mut Vec<Value>) {
     match (live, wanted) {
         (Value::Object(live), Value::Object(wanted)) => {
             for (name, wanted) in wanted {
                 if let Some(live) = live.get(name) {
                     let name = name.replace('~', "~0").replace('/', "~1");
-                    collect_repairs(live, wanted, by_hand, &format!("{pointer}/{name}"), operations);
+                    collect_repairs(live, wanted, &format!("{pointer}/{name}"), operations);
                 }
             }
         }
-        (Value::Array(items), Value::Array(wanted_items)) => {
-            if items.len() > wanted_items.len() || (by_hand && !contains(live, wanted)) {
-                operations.push(json!({ "op": "replace", "path": pointer, "value": wanted }));
-                return;
-            }
-            for (index, (live, wanted)) in items.iter().zip(wanted_items).enumerate() {
-                collect_repairs(live, wanted, by_hand, &format!("{pointer}/{index}"), operations);
-            }
+        (Value::Array(_), Value::Array(_)) if !contains(live, wanted) => {
+            operations.push(json!({ "op": "replace", "path": pointer, "value": wanted }));
         }
         _ => {}
     }
@@ -189,32 +337,34 @@ fn is_empty(value: &Value) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::{Stored, list_repairs};
+    use super::{holds, list_repairs};
 
     #[test]
-    fn lists_are_repaired_where_items_were_added_or_changed_by_hand() {
-        let digest = |digest: &str| json!({ "annotations": { "openchoreo.dev/wanted-digest": digest } });
+    fn lists_are_repaired_where_they_differ_and_only_at_the_revision_that_was_read() {
         let wanted = json!({
-            "metadata": digest("now"),
+            "metadata": { "name": "x" },
             "spec": { "ports": [{ "port": 80 }], "pods": [{ "env": [] }], "hosts": ["a"] },
         });
-        let live = |by: &str| {
-            let mut metadata = digest(by);
-            metadata["ownerReferences"] = json!([{ "name": "other" }]);
-            let pods = json!([{ "env": [{ "name": "X" }], "defaulted": true }]);
-            let ports = json!([{ "port": 9999 }, { "port": 80 }]);
-            Stored::new(json!({ "metadata": metadata, "spec": { "ports": ports, "pods": pods, "hosts": ["b"] } }))
-        };
+        let live = json!({
+            "metadata": { "name": "x", "resourceVersion": "7", "ownerReferences": [{ "name": "other" }] },
+            "spec": { "ports": [{ "port": 9999 }, { "port": 80 }], "pods": [{ "env": [], "defaulted": true }], "hosts": ["b"] },
+        });
         let replace = |path: &str, value| json!({ "op": "replace", "path": path, "value": value });
-        let ports = replace("/spec/ports", json!([{ "port": 80 }]));
-        let added = [replace("/spec/pods/0/env", json!([])), ports.clone()];
-        let changed = [replace("/spec/hosts", json!(["a"])), replace("/spec/pods", json!([{ "env": [] }])), ports];
-        let sorted = |mut operations: Vec<serde_json::Value>| {
-            operations.sort_by_key(|operation| operation["path"].to_string());
-            operations
-        };
-        assert_eq!(sorted(list_repairs(&live("before"), &wanted)), added);
-        assert_eq!(sorted(list_repairs(&live("now"), &wanted)), changed);
-        assert!(list_repairs(&Stored::new(wanted.clone()), &wanted).is_empty());
+        let expected = [
+            json!({ "op": "test", "path": "/metadata/resourceVersion", "value": "7" }),
+            replace("/spec/hosts", json!(["a"])),
+            replace("/spec/ports", json!([{ "port": 80 }])),
+        ];
+        assert_eq!(list_repairs(&live, &wanted), expected);
+        assert!(list_repairs(&wanted, &wanted).is_empty());
+    }
+
+    #[test]
+    fn others_may_add_finalizers_and_fields_and_nothing_else_may_differ() {
+        let wanted = json!({ "metadata": { "name": "x", "finalizers": ["ours"] }, "spec": { "a": [1], "empty": {} } });
+        let live = |finalizers: &[&str], a: &[i32]| json!({ "metadata": { "name": "x", "uid": "u", "finalizers": finalizers }, "spec": { "a": a, "b": 2 } });
+        assert!(holds(&live(&["theirs", "ours"], &[1]), &wanted));
+        assert!(!holds(&live(&["theirs"], &[1]), &wanted));
+        assert!(!holds(&live(&["ours"], &[1, 2]), &wanted));
     }
 }

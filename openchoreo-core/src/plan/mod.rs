@@ -1,10 +1,9 @@
 //! Plans: what should be, as data.
 //!
 //! A [`Plan`] names the objects wanted in each plane, what is to be deleted, the status of the planned object, and
-//! when to look again. [`effects`](effects::effects) compares it with the World; what is already so costs no request.
+//! when to look again. [`effects`] compares it with the World; what is already so costs no request.
 
 pub mod effects;
-pub mod remote;
 
 use jiff::Timestamp;
 use kube::Resource;
@@ -16,7 +15,6 @@ use crate::conditions::{self, Finding, Reason};
 use crate::kind::{Kind, ObjectKey, PlaneKey};
 use crate::labels::{self, Owner};
 use crate::naming::hash::digest16;
-use crate::planner::PlanContext;
 
 /// An object that should be in a plane, as it is applied.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -25,6 +23,10 @@ pub struct Wanted {
     pub plane: PlaneKey,
     /// Its key there.
     pub key: ObjectKey,
+    /// On whose behalf it is wanted: the value of its label [`labels::OWNER`].
+    pub owner: String,
+    /// Digest of the object: the value of its annotation [`labels::WANTED_DIGEST`].
+    pub digest: String,
     /// The object: exactly the fields that are applied.
     pub object: Value,
 }
@@ -40,6 +42,21 @@ pub struct Deletion {
     pub uid: String,
 }
 
+/// What an owner has in a plane and the plan does not want there is to be deleted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Prune {
+    /// The plane.
+    pub plane: PlaneKey,
+    /// The owner, as the value of the label [`labels::OWNER`].
+    pub owner: String,
+}
+
+/// What is known of who owns what, as a planner may ask: see [`PlanContext`](crate::planner::PlanContext).
+pub trait Inventory {
+    /// Whether an owner has anything in a plane.
+    fn has_any(&self, plane: &PlaneKey, owner: &str) -> bool;
+}
+
 /// What should become of the finalizer of the planned object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum Finalizer {
@@ -50,6 +67,8 @@ pub enum Finalizer {
     Hold(&'static str),
     /// Nothing is left to clean: the object may go.
     Release(&'static str),
+    /// The same, whatever finalizers of the platform's it has.
+    ReleaseAll,
 }
 
 /// What a planner wants: pure data, ordered, printable.
@@ -57,7 +76,9 @@ pub enum Finalizer {
 pub struct Plan {
     /// Objects wanted, in the order in which they are applied.
     pub wanted: Vec<Wanted>,
-    /// Objects to be deleted.
+    /// Owners and planes where what is not wanted is to be deleted.
+    pub prunes: Vec<Prune>,
+    /// Objects to be deleted beside those.
     pub deletions: Vec<Deletion>,
     /// The whole status of the planned object.
     pub status: Option<Value>,
@@ -85,30 +106,27 @@ impl Plan {
     /// Wants a rendered object in a plane, on behalf of an owner.
     pub fn want_rendered(&mut self, plane: &PlaneKey, owner: &Owner, rendered: Rendered) {
         let Rendered { kind, mut object } = rendered;
+        let owned_by = owner.to_string();
+        let owner = owner.label_value();
         let metadata = member(&mut object, "metadata");
-        member(metadata, "labels")[labels::OWNER] = owner.label_value().into();
-        member(metadata, "annotations")[labels::OWNED_BY] = owner.to_string().into();
+        member(metadata, "labels")[labels::OWNER] = owner.as_str().into();
+        member(metadata, "annotations")[labels::OWNED_BY] = owned_by.into();
         let digest = digest16(&[&object.to_string()]);
-        member(member(&mut object, "metadata"), "annotations")[labels::WANTED_DIGEST] = digest.into();
+        member(member(&mut object, "metadata"), "annotations")[labels::WANTED_DIGEST] = digest.as_str().into();
         let Some(key) = crate::world::key_of(kind, &object) else {
             debug_assert!(false, "a rendered {kind} has no name");
             return;
         };
-        self.wanted.push(Wanted { plane: plane.clone(), key, object });
+        self.wanted.push(Wanted { plane: plane.clone(), key, owner, digest, object });
     }
 
-    /// Deletes what an owner has in a plane and this plan does not want there. Call it after the last want.
-    /// Gives whether anything of the owner that is not wanted is still there.
-    pub fn prune(&mut self, cx: &PlanContext<'_>, plane: &PlaneKey, owner: &Owner) -> bool {
-        let mut left = false;
-        for (key, live) in cx.at(plane).owned_by(&owner.label_value()) {
-            if self.wanted.iter().any(|wanted| wanted.plane == *plane && wanted.key == key) {
-                continue;
-            }
-            left = true;
-            self.delete(plane, key, live.uid(), live.is_deleting());
-        }
-        left
+    /// Deletes what an owner has in a plane and this plan does not want there, wherever in the plan it is wanted.
+    /// Gives whether the owner has anything there now, wanted or not.
+    pub fn prune(&mut self, inventory: &dyn Inventory, plane: &PlaneKey, owner: &Owner) -> bool {
+        let owner = owner.label_value();
+        let has_any = inventory.has_any(plane, &owner);
+        self.prunes.push(Prune { plane: plane.clone(), owner });
+        has_any
     }
 
     /// Deletes one object, unless its deletion has begun.

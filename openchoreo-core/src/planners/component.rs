@@ -132,7 +132,7 @@ fn want_default_track(
     // The name of a component is a label of everything that is made for it.
     LabelValue::try_from(name_of(&*scope.component))?;
     let Some(build) = &scope.component.spec.build else { return Ok(()) };
-    let tracks = cx.list::<DeploymentTrack>(children_of(scope.namespace(), name_of(&*scope.component)));
+    let tracks = cx.list_written::<DeploymentTrack>(children_of(scope.namespace(), name_of(&*scope.component)));
     let ours = owner.label_value();
     let written_by_people = |track: &Arc<DeploymentTrack>| {
         let labels = track.metadata.labels.as_ref();
@@ -172,7 +172,7 @@ fn delete_children(cx: &PlanContext<'_>, plan: &mut Plan, component: &Component)
         K: PlatformKind,
         K::Scope: 'static,
     {
-        let left = cx.list::<K>(children_of(namespace, component));
+        let left = cx.list_written::<K>(children_of(namespace, component));
         for object in &left {
             plan.delete_object(&**object);
         }

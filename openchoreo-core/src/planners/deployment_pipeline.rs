@@ -93,7 +93,7 @@ impl Planner for DeploymentPipelinePlanner {
                     })
                     .collect();
                 let missing: Vec<_> =
-                    named.iter().filter(|name| cx.get::<Environment>(&home.organization, name).is_none()).collect();
+                    named.iter().filter(|name| cx.written::<Environment>(&home.organization, name).is_none()).collect();
                 if let Some(way) = cycle(pipeline) {
                     draft.find(
                         DeploymentPipelineReason::PromotionCycle,

@@ -6,9 +6,9 @@ use openchoreo_types::v1alpha1::{DataPlane, Deployment, Environment, Organizatio
 use crate::conditions::CommonReason;
 use crate::hierarchy::{claimed_organization, environment_of, home_of, name_of};
 use crate::labels::{self, finalizers};
-use crate::plan::remote::usable;
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
+use crate::remote::usable;
 use crate::world::Select;
 
 crate::reasons! {

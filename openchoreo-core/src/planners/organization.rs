@@ -45,13 +45,13 @@ impl Planner for OrganizationPlanner {
         let mut draft = StatusDraft::of(organization);
         let live = cx.control().stored(&ObjectKey::of::<Namespace>("", name));
         if organization.metadata.deletion_timestamp.is_some() {
-            let ours = live.filter(|n| n.label(labels::OWNER) == Some(&owner.label_value()) && !is_protected(name));
+            let ours = live.filter(|n| n.has_label(labels::OWNER, &owner.label_value()) && !is_protected(name));
             match ours {
                 Some(namespace) => {
                     plan.delete(
                         &PlaneKey::Control,
                         ObjectKey::of::<Namespace>("", name),
-                        namespace.uid(),
+                        &namespace.uid(),
                         namespace.is_deleting(),
                     );
                     draft.find(
@@ -69,7 +69,7 @@ impl Planner for OrganizationPlanner {
         }
         plan.finalizer = Finalizer::Hold(finalizers::ORGANIZATION);
         if let Some(live) = &live
-            && live.label(labels::ORGANIZATION) != Some(name)
+            && !live.has_label(labels::ORGANIZATION, name)
         {
             let message = format!(
                 "namespace `{name}` exists and is not this organization's; to hand it over: kubectl label namespace {name} {}={name}",

@@ -12,7 +12,7 @@ use crate::kind::PlaneKey;
 use crate::labels::{self, finalizers};
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
-use crate::platform::INDEX_PLANE;
+use crate::world::indexes::INDEX_PLANE;
 use crate::world::{Disconnect, PlaneState, Select};
 
 crate::reasons! {
@@ -94,10 +94,10 @@ pub fn judge<K: PlatformKind>(
     let state = cx.plane_state(key);
     let mut plan = Plan::new();
     let connection = match &state {
-        PlaneState::Connected { server, version, latency_milliseconds } => Some(PlaneConnection {
+        PlaneState::Connected { server, version } => Some(PlaneConnection {
             server: server.clone(),
             version: version.clone(),
-            latency_milliseconds: *latency_milliseconds,
+            cluster: cx.cluster_identity(key),
             ..PlaneConnection::default()
         }),
         _ => None,

@@ -8,8 +8,8 @@ use crate::hierarchy::{claimed_organization, home_of, name_of, pipeline_of};
 use crate::labels::finalizers;
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
-use crate::platform::INDEX_PROJECT;
 use crate::world::Select;
+use crate::world::indexes::INDEX_PROJECT;
 
 crate::reasons! {
     /// Why a Project is or is not ready.

@@ -1,108 +1,41 @@
 //! The World: what is known of every plane, as planners see it.
 //!
-//! A plain, synchronous structure: the engine feeds it from watches, `choreoctl` and tests from files. Planners read
-//! it through a [`PlanContext`](crate::planner::PlanContext), which records every read; [`wake`] inverts the records.
-//! It keeps no managed fields and no last-applied annotations, and does no I/O.
+//! A plain, synchronous structure: the engine's core owns it and feeds it from watches and answers, `choreoctl` and
+//! tests from files. Planners read it through a [`PlanContext`](crate::planner::PlanContext), which records every read;
+//! [`wake`] inverts the records. Objects are kept once and compactly ([`Stored`]); it does no I/O.
+//!
+//! Objects belong to clusters, and planes lead to clusters: two registrations of one cluster see the same objects, and
+//! a registration that is edited to lead elsewhere sees others.
 
-mod index;
+pub mod indexes;
+mod reads;
+mod select;
+mod store;
+mod stored;
 pub mod wake;
 
-use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, OnceLock};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Weak};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::kind::{Kind, ObjectKey, PlaneKey};
-use crate::labels;
-use index::KindStore;
+pub(crate) use select::Facts;
+use select::Indexes;
+use store::KindStore;
 
-pub use index::{IndexFn, Select};
+pub use reads::{Depth, Read, ReadSet};
+pub use select::{IndexFn, Select};
+pub use store::Source;
+pub use stored::{Metadata, Stored};
 
-/// One object of the World: its JSON, and its typed form from the first time that a planner asks for it.
-#[derive(Debug)]
-pub struct Stored {
-    json: Value,
-    resource_version: String,
-    typed: OnceLock<Result<Arc<dyn Any + Send + Sync>, String>>,
-}
-
-impl Stored {
-    pub(crate) fn new(mut json: Value) -> Self {
-        let mut resource_version = String::new();
-        if let Some(metadata) = json.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.remove("managedFields");
-            if let Some(Value::String(version)) = metadata.remove("resourceVersion") {
-                resource_version = version;
-            }
-            if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-                annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
-            }
-        }
-        Self { json, resource_version, typed: OnceLock::new() }
-    }
-
-    /// The object as JSON, without managed fields and resource version.
-    pub fn json(&self) -> &Value {
-        &self.json
-    }
-
-    /// The revision at which it was seen; empty where it came from a file.
-    pub fn resource_version(&self) -> &str {
-        &self.resource_version
-    }
-
-    /// The object as its type.
-    ///
-    /// # Errors
-    /// Why the JSON is not of the type.
-    pub fn typed<K: DeserializeOwned + Send + Sync + 'static>(&self) -> Result<Arc<K>, String> {
-        let typed = self.typed.get_or_init(|| match serde_json::from_value::<K>(self.json.clone()) {
-            Ok(object) => Ok(Arc::new(object) as Arc<dyn Any + Send + Sync>),
-            Err(error) => Err(error.to_string()),
-        });
-        match typed {
-            Ok(object) => Arc::clone(object).downcast::<K>().or_else(|_| {
-                // Two types read one kind; the second pays for its own decoding.
-                serde_json::from_value(self.json.clone()).map(Arc::new).map_err(|error| error.to_string())
-            }),
-            Err(error) => Err(error.clone()),
-        }
-    }
-
-    fn metadata(&self, field: &str) -> Option<&Value> {
-        self.json.get("metadata")?.get(field)
-    }
-
-    /// A label of the object.
-    pub fn label(&self, key: &str) -> Option<&str> {
-        self.metadata("labels")?.get(key)?.as_str()
-    }
-
-    /// An annotation of the object.
-    pub fn annotation(&self, key: &str) -> Option<&str> {
-        self.metadata("annotations")?.get(key)?.as_str()
-    }
-
-    /// Its uid; empty where it came from a file.
-    pub fn uid(&self) -> &str {
-        self.metadata("uid").and_then(Value::as_str).unwrap_or_default()
-    }
-
-    /// Whether its deletion has begun.
-    pub fn is_deleting(&self) -> bool {
-        self.metadata("deletionTimestamp").is_some()
-    }
-
-    /// Its finalizers.
-    pub fn finalizers(&self) -> Vec<&str> {
-        let list = self.metadata("finalizers").and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(Value::as_str).collect()
-    }
-}
+/// How many objects keep their typed form. What planners read again and again, such as projects and environments, stays
+/// decoded; of a large fleet's components only those planned last do.
+const SHELF: usize = 512;
 
 /// What is known of the connection to a remote plane.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -116,8 +49,6 @@ pub enum PlaneState {
         server: String,
         /// Version that the API server reports, such as `v1.36.0`.
         version: String,
-        /// Round trip of one small request when the connection was made, in milliseconds.
-        latency_milliseconds: i64,
     },
     /// The API server does not answer, or answers with an error.
     Unreachable {
@@ -125,7 +56,7 @@ pub enum PlaneState {
         since: Timestamp,
         /// What is wrong.
         cause: Disconnect,
-        /// The chain of errors.
+        /// The chain of errors that was seen first with this cause.
         error: String,
     },
     /// The registration itself cannot be used: credentials that do not parse, a Secret that is missing.
@@ -136,7 +67,7 @@ pub enum PlaneState {
 }
 
 /// Why a plane is not connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Disconnect {
     /// No answer: wrong address, network, or the server is down.
     NoAnswer,
@@ -150,122 +81,299 @@ pub enum Disconnect {
     ServerError,
 }
 
+/// How a plane serves a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serves {
+    /// In the version that is read and written here.
+    Yes,
+    /// In other versions only: objects of it may exist there and cannot be seen.
+    InOtherVersions,
+    /// Not at all: no object of it exists there.
+    No,
+}
+
+/// The kinds that a plane serves, as `(group, version, kind)`.
+pub type ServedKinds = BTreeSet<(String, String, String)>;
+
+/// A cluster, for the life of a World.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClusterId(u32);
+
+impl ClusterId {
+    /// Of a plane that was never heard of.
+    const NOWHERE: Self = Self(0);
+}
+
 /// What the World holds of one plane.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Plane {
     state: PlaneState,
     /// Kinds that the plane serves, once discovered; nothing where it is not known (offline: all).
-    serves: Option<BTreeSet<(String, String)>>,
-    kinds: HashMap<Kind, KindStore>,
+    serves: Option<ServedKinds>,
+    cluster: ClusterId,
+}
+
+/// What the World holds of one cluster.
+#[derive(Default)]
+struct Cluster {
+    /// The uid of its namespace `kube-system`, once known.
+    identity: Option<String>,
+    kinds: BTreeMap<Kind, KindStore>,
 }
 
 /// A change of the World, as [`wake::WakeIndex`] needs it.
 #[derive(Clone, Debug)]
 pub struct Change {
-    pub(crate) plane: PlaneKey,
     pub(crate) what: Changed,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Changed {
-    Object { key: ObjectKey, old: Option<Arc<Stored>>, new: Option<Arc<Stored>> },
-    Plane,
+    Object { cluster: ClusterId, key: ObjectKey, old: Option<(Arc<Stored>, Facts)>, new: Option<(Arc<Stored>, Facts)> },
+    Plane(PlaneKey),
+}
+
+impl Change {
+    fn plane(plane: &PlaneKey) -> Self {
+        Self { what: Changed::Plane(plane.clone()) }
+    }
+
+    /// Whether an object of a cluster changed.
+    pub(crate) fn is_in(&self, of: ClusterId) -> bool {
+        matches!(&self.what, Changed::Object { cluster, .. } if *cluster == of)
+    }
+
+    /// The object that changed, before and after; nothing where it is the state of a plane.
+    pub(crate) fn object(&self) -> Option<(&ObjectKey, Option<&Arc<Stored>>, Option<&Arc<Stored>>)> {
+        match &self.what {
+            Changed::Plane(_) => None,
+            Changed::Object { key, old, new, .. } => {
+                Some((key, old.as_ref().map(|(object, _)| object), new.as_ref().map(|(object, _)| object)))
+            }
+        }
+    }
 }
 
 /// A consistent view of the control plane and of the owned objects in each remote plane.
-#[derive(Debug, Default)]
 pub struct World {
     planes: BTreeMap<PlaneKey, Plane>,
-    indexes: HashMap<(Kind, &'static str), IndexFn>,
+    clusters: BTreeMap<ClusterId, Cluster>,
+    last_cluster: u32,
+    indexes: Indexes,
+    shelf: RefCell<VecDeque<Weak<Stored>>>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for World {
+    /// Planes and numbers only: what objects hold may be a credential.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let objects = |cluster: &Cluster| cluster.kinds.values().map(KindStore::len).sum::<usize>();
+        f.debug_struct("World")
+            .field("planes", &self.planes)
+            .field("objects", &self.clusters.values().map(objects).sum::<usize>())
+            .finish_non_exhaustive()
+    }
 }
 
 impl World {
     /// An empty World.
     pub fn new() -> Self {
-        Self::default()
+        let mut world = Self {
+            planes: BTreeMap::new(),
+            clusters: BTreeMap::new(),
+            last_cluster: 0,
+            indexes: Indexes::new(),
+            shelf: RefCell::default(),
+        };
+        world.plane_mut(&PlaneKey::Control);
+        world
     }
 
     /// Declares an index: `values` gives what an object of the kind is found by under that name.
     /// Declare before the first object of the kind is put.
     pub fn declare_index(&mut self, kind: Kind, name: &'static str, values: IndexFn) {
-        self.indexes.insert((kind, name), values);
+        self.indexes.entry(kind).or_default().push((name, values));
     }
 
-    /// Puts an object as seen in a plane. Gives the change, if planners could see one.
-    pub fn put(&mut self, plane: &PlaneKey, kind: Kind, mut json: Value) -> Option<Change> {
-        let key = key_of(kind, &json)?;
-        // An API server leaves both out of the items of a list of a built-in kind.
-        if let Some(object) = json.as_object_mut() {
-            object.entry("apiVersion").or_insert_with(|| kind.api_version().into());
-            object.entry("kind").or_insert_with(|| kind.kind.into());
-        }
-        let stored = Stored::new(json);
-        let held = self.planes.entry(plane.clone()).or_default();
-        let store = held.kinds.entry(kind).or_default();
-        let old = store.get(&key.namespace, &key.name).cloned();
-        if let Some(old) = &old {
-            if is_older(&stored.resource_version, &old.resource_version) && old.uid() == stored.uid() {
-                return None;
-            }
-            if old.json == stored.json {
-                store.touch(&key.namespace, &key.name, stored.resource_version);
-                return None;
-            }
-        }
-        let new = Arc::new(stored);
-        let indexes = &self.indexes;
-        store.put(&key, Arc::clone(&new), |name_of| indexes_of(indexes, kind, name_of));
-        Some(Change { plane: plane.clone(), what: Changed::Object { key, old, new: Some(new) } })
+    fn cluster_of(&self, plane: &PlaneKey) -> Option<&Cluster> {
+        self.clusters.get(&self.planes.get(plane)?.cluster)
+    }
+
+    fn store(&self, plane: &PlaneKey, kind: Kind) -> Option<&KindStore> {
+        self.cluster_of(plane)?.kinds.get(&kind)
+    }
+
+    fn new_cluster(&mut self) -> ClusterId {
+        self.last_cluster += 1;
+        let id = ClusterId(self.last_cluster);
+        self.clusters.insert(id, Cluster::default());
+        id
+    }
+
+    /// A plane, with a cluster of its own where it was not heard of before.
+    fn plane_mut(&mut self, plane: &PlaneKey) -> &mut Plane {
+        let cluster = if self.planes.contains_key(plane) { ClusterId::NOWHERE } else { self.new_cluster() };
+        self.planes.entry(plane.clone()).or_insert_with(|| Plane { state: PlaneState::Unknown, serves: None, cluster })
+    }
+
+    fn cluster_mut(&mut self, plane: &PlaneKey) -> (ClusterId, &mut Cluster) {
+        let id = self.plane_mut(plane).cluster;
+        (id, self.clusters.entry(id).or_default())
+    }
+
+    pub(crate) fn cluster_id(&self, plane: &PlaneKey) -> ClusterId {
+        self.planes.get(plane).map_or(ClusterId::NOWHERE, |held| held.cluster)
+    }
+
+    /// Puts an object as a watch or a file shows it. Gives the change, if planners could see one.
+    pub fn put(&mut self, plane: &PlaneKey, kind: Kind, json: Value) -> Option<Change> {
+        self.put_stored(plane, kind, Stored::new(kind, json)?, Source::Watch)
+    }
+
+    /// Puts an object that was read already. Gives the change, if planners could see one.
+    pub fn put_stored(&mut self, plane: &PlaneKey, kind: Kind, object: Stored, source: Source) -> Option<Change> {
+        let indexes = std::mem::take(&mut self.indexes);
+        let (cluster, held) = self.cluster_mut(plane);
+        let replaced = held.kinds.entry(kind).or_default().put(kind, object, source, &indexes);
+        self.indexes = indexes;
+        let replaced = replaced?;
+        let key = replaced.new.0.key(kind);
+        Some(Change { what: Changed::Object { cluster, key, old: replaced.old, new: Some(replaced.new) } })
     }
 
     /// Takes an object away. Gives the change, if it was there.
     pub fn remove(&mut self, plane: &PlaneKey, key: &ObjectKey) -> Option<Change> {
-        let held = self.planes.get_mut(plane)?;
-        let indexes = &self.indexes;
-        let old = held.kinds.get_mut(&key.kind)?.remove(key, |name_of| indexes_of(indexes, key.kind, name_of))?;
-        Some(Change { plane: plane.clone(), what: Changed::Object { key: key.clone(), old: Some(old), new: None } })
+        let cluster = self.planes.get(plane)?.cluster;
+        let store = self.clusters.get_mut(&cluster)?.kinds.get_mut(&key.kind)?;
+        let old = store.remove(key.kind, &key.namespace, &key.name, &self.indexes)?;
+        Some(Change { what: Changed::Object { cluster, key: key.clone(), old: Some(old), new: None } })
+    }
+
+    /// The change that the loss of an object would be.
+    pub(crate) fn loss_of(&self, plane: &PlaneKey, key: &ObjectKey) -> Option<Change> {
+        let object = Arc::clone(self.get(plane, key)?);
+        let facts = Facts::of(key.kind, &object, &self.indexes);
+        let what = Changed::Object {
+            cluster: self.cluster_id(plane),
+            key: key.clone(),
+            old: Some((object, facts)),
+            new: None,
+        };
+        Some(Change { what })
+    }
+
+    /// Takes all objects of a kind away: the plane no longer has the kind.
+    pub fn remove_kind(&mut self, plane: &PlaneKey, kind: Kind) -> Vec<Change> {
+        let keys = self.keys(plane, kind);
+        keys.iter().filter_map(|key| self.remove(plane, key)).collect()
+    }
+
+    /// A list of a kind begins: what it does not show is taken away by [`World::end_list`].
+    pub fn begin_list(&mut self, plane: &PlaneKey, kind: Kind) {
+        self.cluster_mut(plane).1.kinds.entry(kind).or_default().begin_list();
+    }
+
+    /// A list of a kind is complete: what it did not show goes. What an answer has shown since the list began is given
+    /// apart: the list may be older than it, so whether it exists is to be asked.
+    pub fn end_list(&mut self, plane: &PlaneKey, kind: Kind) -> (Vec<Change>, Vec<ObjectKey>) {
+        let Some(store) = self.store(plane, kind) else { return (Vec::new(), Vec::new()) };
+        let (gone, answered) = store.end_list();
+        let gone: Vec<ObjectKey> = gone.iter().map(|object| object.key(kind)).collect();
+        let changes = gone.iter().filter_map(|key| self.remove(plane, key)).collect();
+        (changes, answered.iter().map(|object| object.key(kind)).collect())
     }
 
     /// Sets what is known of the connection to a plane. Gives the change, if it is one.
     pub fn set_plane_state(&mut self, plane: &PlaneKey, state: PlaneState) -> Option<Change> {
-        let held = self.planes.entry(plane.clone()).or_default();
-        if held.state == state {
+        let is_new = !self.planes.contains_key(plane);
+        let held = self.plane_mut(plane);
+        if held.state == state && !is_new {
             return None;
         }
         held.state = state;
-        Some(Change { plane: plane.clone(), what: Changed::Plane })
+        Some(Change::plane(plane))
     }
 
-    /// Sets which kinds a plane serves, as `(group, kind)`.
-    pub fn set_served_kinds(&mut self, plane: &PlaneKey, served: BTreeSet<(String, String)>) -> Option<Change> {
-        let held = self.planes.entry(plane.clone()).or_default();
+    /// Sets which kinds a plane serves.
+    pub fn set_served_kinds(&mut self, plane: &PlaneKey, served: ServedKinds) -> Option<Change> {
+        let held = self.plane_mut(plane);
         if held.serves.as_ref() == Some(&served) {
             return None;
         }
         held.serves = Some(served);
-        Some(Change { plane: plane.clone(), what: Changed::Plane })
+        Some(Change::plane(plane))
     }
 
-    /// Forgets a remote plane and all that was seen there.
+    /// Learns which cluster a plane leads to, by the uid of its namespace `kube-system`. Gives the planes that led to
+    /// that cluster before, without this one, and the change where this plane now shows other objects.
+    pub fn identify(&mut self, plane: &PlaneKey, identity: &str) -> (Vec<PlaneKey>, Option<Change>) {
+        let (own, cluster) = self.cluster_mut(plane);
+        let known = cluster.identity.clone();
+        if known.as_deref() != Some(identity) {
+            let is_it = |(_, cluster): &(&ClusterId, &Cluster)| cluster.identity.as_deref() == Some(identity);
+            let same = self.clusters.iter().find(is_it).map(|(id, _)| *id);
+            match (same, known) {
+                (None, None) => {
+                    self.clusters.entry(own).or_default().identity = Some(identity.to_owned());
+                }
+                (same, _) => {
+                    let id = same.unwrap_or_else(|| self.new_cluster());
+                    self.clusters.entry(id).or_default().identity = Some(identity.to_owned());
+                    self.plane_mut(plane).cluster = id;
+                    self.drop_unused();
+                }
+            }
+        }
+        let cluster = self.cluster_id(plane);
+        let is_other = |(key, held): &(&PlaneKey, &Plane)| *key != plane && held.cluster == cluster;
+        let others = self.planes.iter().filter(is_other).map(|(key, _)| key.clone()).collect();
+        (others, (cluster != own).then(|| Change::plane(plane)))
+    }
+
+    fn drop_unused(&mut self) {
+        let used: BTreeSet<ClusterId> = self.planes.values().map(|plane| plane.cluster).collect();
+        self.clusters.retain(|id, _| used.contains(id));
+    }
+
+    /// The identity of the cluster that a plane leads to: the uid of its namespace `kube-system`.
+    pub fn identity(&self, plane: &PlaneKey) -> Option<&str> {
+        self.cluster_of(plane)?.identity.as_deref()
+    }
+
+    /// Whether two planes lead to one cluster.
+    pub fn is_same_cluster(&self, one: &PlaneKey, other: &PlaneKey) -> bool {
+        one == other || (self.cluster_id(one) != ClusterId::NOWHERE && self.cluster_id(one) == self.cluster_id(other))
+    }
+
+    /// Forgets a remote plane, and all that was seen there unless another plane leads to the same cluster.
     pub fn forget_plane(&mut self, plane: &PlaneKey) -> Option<Change> {
         self.planes.remove(plane)?;
-        Some(Change { plane: plane.clone(), what: Changed::Plane })
+        self.drop_unused();
+        Some(Change::plane(plane))
     }
 
     /// What is known of the connection to a plane. The control plane is always connected.
     pub fn plane_state(&self, plane: &PlaneKey) -> PlaneState {
         match plane {
-            PlaneKey::Control => {
-                PlaneState::Connected { server: String::new(), version: String::new(), latency_milliseconds: 0 }
-            }
+            PlaneKey::Control => PlaneState::Connected { server: String::new(), version: String::new() },
             PlaneKey::Remote(_) => self.planes.get(plane).map(|held| held.state.clone()).unwrap_or_default(),
         }
     }
 
-    /// Whether a plane serves a kind; a plane whose kinds are not known is taken to serve all.
-    pub fn serves(&self, plane: &PlaneKey, kind: Kind) -> bool {
-        let served = self.planes.get(plane).and_then(|held| held.serves.as_ref());
-        served.is_none_or(|served| served.contains(&(kind.group.to_owned(), kind.kind.to_owned())))
+    /// How a plane serves a kind; a plane whose kinds are not known is taken to serve all.
+    pub fn serves(&self, plane: &PlaneKey, kind: Kind) -> Serves {
+        let Some(served) = self.planes.get(plane).and_then(|held| held.serves.as_ref()) else { return Serves::Yes };
+        let mut versions = served.iter().filter(|(group, _, name)| kind.is(group, name)).map(|(_, version, _)| version);
+        match versions.next() {
+            None => Serves::No,
+            Some(first) if first == kind.version || versions.any(|version| version == kind.version) => Serves::Yes,
+            Some(_) => Serves::InOtherVersions,
+        }
     }
 
     /// The planes that the World has heard of.
@@ -275,58 +383,80 @@ impl World {
 
     /// One object.
     pub fn get(&self, plane: &PlaneKey, key: &ObjectKey) -> Option<&Arc<Stored>> {
-        self.planes.get(plane)?.kinds.get(&key.kind)?.get(&key.namespace, &key.name)
+        self.find(plane, key.kind, &key.namespace, &key.name)
+    }
+
+    pub(crate) fn find(&self, plane: &PlaneKey, kind: Kind, namespace: &str, name: &str) -> Option<&Arc<Stored>> {
+        self.store(plane, kind)?.get(namespace, name)
     }
 
     /// The objects of a plane that a selection matches, by namespace and name.
     pub fn list(&self, plane: &PlaneKey, select: &Select) -> Vec<(ObjectKey, Arc<Stored>)> {
-        let Some(store) = self.planes.get(plane).and_then(|held| held.kinds.get(&select.kind)) else {
-            return Vec::new();
-        };
-        store.list(select, |object| select.matches(object, &self.indexes))
+        keyed(select.kind, self.list_stored(plane, select)).collect()
+    }
+
+    pub(crate) fn list_stored(&self, plane: &PlaneKey, select: &Select) -> Vec<Arc<Stored>> {
+        self.store(plane, select.kind).map(|store| store.list(select, &self.indexes)).unwrap_or_default()
     }
 
     /// All objects of one owner in a plane, of every kind, by kind, namespace and name.
     pub fn owned_by(&self, plane: &PlaneKey, owner: &str) -> Vec<(ObjectKey, Arc<Stored>)> {
-        let Some(held) = self.planes.get(plane) else { return Vec::new() };
-        let mut kinds: Vec<_> = held.kinds.iter().collect();
-        kinds.sort_by_key(|(kind, _)| **kind);
-        kinds.into_iter().flat_map(|(kind, store)| store.with_label(*kind, labels::OWNER, owner)).collect()
+        let kinds = self.cluster_of(plane).into_iter().flat_map(|cluster| &cluster.kinds);
+        kinds.flat_map(|(kind, store)| keyed(*kind, store.owned_by(*kind, owner))).collect()
     }
 
     /// All objects of a plane, by kind, namespace and name: for previews and tests.
     pub fn all(&self, plane: &PlaneKey) -> Vec<(ObjectKey, Arc<Stored>)> {
-        let Some(held) = self.planes.get(plane) else { return Vec::new() };
-        let mut kinds: Vec<_> = held.kinds.iter().collect();
-        kinds.sort_by_key(|(kind, _)| **kind);
-        kinds.into_iter().flat_map(|(kind, store)| store.list(&Select::all(*kind), |_| true)).collect()
+        let kinds = self.cluster_of(plane).into_iter().flat_map(|cluster| cluster.kinds.keys());
+        kinds.flat_map(|kind| self.list(plane, &Select::all(*kind))).collect()
     }
 
-    /// The keys of a kind in a plane: what a re-list is compared with.
+    /// Whether a plane holds an object in a namespace.
+    pub fn is_empty_namespace(&self, plane: &PlaneKey, namespace: &str) -> bool {
+        let kinds = self.cluster_of(plane).into_iter().flat_map(|cluster| cluster.kinds.keys());
+        kinds.into_iter().all(|kind| self.list_stored(plane, &Select::all(*kind).namespace(namespace)).is_empty())
+    }
+
+    /// The keys of a kind in a plane.
     pub fn keys(&self, plane: &PlaneKey, kind: Kind) -> Vec<ObjectKey> {
-        let store = self.planes.get(plane).and_then(|held| held.kinds.get(&kind));
-        store
-            .map(|store| store.list(&Select::all(kind), |_| true).into_iter().map(|(key, _)| key).collect())
-            .unwrap_or_default()
+        self.list(plane, &Select::all(kind)).into_iter().map(|(key, _)| key).collect()
     }
 
-    pub(crate) fn indexes(&self) -> &HashMap<(Kind, &'static str), IndexFn> {
-        &self.indexes
+    /// Lets an object keep its typed form for a while, and another one that nobody asked for lately give its up.
+    pub(crate) fn shelve(&self, object: &Arc<Stored>) {
+        if !object.shelve() {
+            return;
+        }
+        let mut shelf = self.shelf.borrow_mut();
+        shelf.push_back(Arc::downgrade(object));
+        for _ in 0..shelf.len() {
+            if shelf.len() <= SHELF {
+                break;
+            }
+            let Some(oldest) = shelf.pop_front() else { break };
+            match oldest.upgrade() {
+                Some(object) if object.take_used() => shelf.push_back(oldest),
+                Some(object) => object.forget_typed(),
+                None => {}
+            }
+        }
+    }
+
+    /// Where the memory is: for each plane and kind the number of objects, their bytes, and those of what finds them.
+    pub fn sizes(&self) -> Vec<(PlaneKey, Kind, usize, usize, usize)> {
+        let mut sizes = Vec::new();
+        for plane in self.planes.keys() {
+            for (kind, store) in self.cluster_of(plane).into_iter().flat_map(|cluster| &cluster.kinds) {
+                let (objects, index) = store.size();
+                sizes.push((plane.clone(), *kind, store.len(), objects, index));
+            }
+        }
+        sizes
     }
 }
 
-fn indexes_of(
-    indexes: &HashMap<(Kind, &'static str), IndexFn>,
-    kind: Kind,
-    object: &Stored,
-) -> Vec<(&'static str, String)> {
-    let mut values = Vec::new();
-    for ((of, name), function) in indexes {
-        if *of == kind {
-            values.extend(function(object.json()).into_iter().map(|value| (*name, value)));
-        }
-    }
-    values
+fn keyed(kind: Kind, objects: Vec<Arc<Stored>>) -> impl Iterator<Item = (ObjectKey, Arc<Stored>)> {
+    objects.into_iter().map(move |object| (object.key(kind), object))
 }
 
 /// The key of an object given as JSON; nothing where it has no name.
@@ -339,10 +469,4 @@ pub fn key_of(kind: Kind, json: &Value) -> Option<ObjectKey> {
         String::new()
     };
     Some(ObjectKey { kind, namespace, name })
-}
-
-/// Whether a revision is certainly older than another. Revisions are numbers since Kubernetes 1.35 (KEP-5504);
-/// where they are not, nothing is called older.
-fn is_older(revision: &str, than: &str) -> bool {
-    matches!((revision.parse::<u128>(), than.parse::<u128>()), (Ok(a), Ok(b)) if a < b)
 }

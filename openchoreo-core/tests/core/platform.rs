@@ -1,5 +1,7 @@
 //! The platform kinds, planned offline.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
 use openchoreo_core::offline::Offline;
@@ -63,8 +65,8 @@ spec:
     templateRef: {name: docker}
 "#;
 
-fn platform() -> Platform {
-    Platform::builder().build().expect("the core alone is a platform")
+fn platform() -> Arc<Platform> {
+    Platform::builder().build().map(Arc::new).expect("the core alone is a platform")
 }
 
 fn noon() -> Timestamp {
@@ -80,7 +82,7 @@ fn plane() -> PlaneKey {
 }
 
 /// A World in which the manifests have settled.
-fn settled<'p>(platform: &'p Platform, documents: impl IntoIterator<Item = Value>) -> Offline<'p> {
+fn settled(platform: &Arc<Platform>, documents: impl IntoIterator<Item = Value>) -> Offline {
     let mut offline = Offline::new(platform, noon());
     for document in documents {
         offline.apply(document).expect("a kind of the platform");
@@ -91,7 +93,7 @@ fn settled<'p>(platform: &'p Platform, documents: impl IntoIterator<Item = Value
     offline
 }
 
-fn ready(offline: &Offline<'_>, key: &ObjectKey) -> (String, String, String) {
+fn ready(offline: &Offline, key: &ObjectKey) -> (String, String, String) {
     let object = offline.world().get(&PlaneKey::Control, key).unwrap_or_else(|| panic!("{key} exists"));
     let conditions = object.json().pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
     let ready =
@@ -100,13 +102,13 @@ fn ready(offline: &Offline<'_>, key: &ObjectKey) -> (String, String, String) {
     (text("status"), text("reason"), text("message"))
 }
 
-fn assert_ready(offline: &Offline<'_>, key: &ObjectKey, status: &str, reason: &str) -> String {
+fn assert_ready(offline: &Offline, key: &ObjectKey, status: &str, reason: &str) -> String {
     let (actual_status, actual_reason, message) = ready(offline, key);
     assert_eq!((actual_status.as_str(), actual_reason.as_str()), (status, reason), "{key}: {message}");
     message
 }
 
-fn everything(offline: &Offline<'_>) -> String {
+fn everything(offline: &Offline) -> String {
     let objects = offline.world().all(&PlaneKey::Control);
     objects.iter().map(|(key, object)| format!("{key} {}\n", object.json())).collect()
 }
@@ -177,7 +179,7 @@ fn a_thousand_idle_passes_send_no_request() {
 fn a_component_with_a_build_gets_the_default_track_until_somebody_writes_one() {
     let platform = platform();
     let mut offline = settled(&platform, documents(MANIFESTS));
-    let tracks = |offline: &Offline<'_>| {
+    let tracks = |offline: &Offline| {
         let keys = offline.world().keys(&PlaneKey::Control, Kind::of::<DeploymentTrack>());
         keys.into_iter().map(|key| key.name).collect::<Vec<_>>()
     };

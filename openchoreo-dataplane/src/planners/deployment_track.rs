@@ -200,8 +200,8 @@ fn written_by_person(
 ) -> Option<String> {
     let select =
         children(scope).label(labels::DEPLOYMENT_TRACK, track_name(track)).label(labels::ENVIRONMENT, environment);
-    let same_place = cx.list::<Deployment>(select);
-    let same_name = cx.get::<Deployment>(scope.namespace(), name);
+    let same_place = cx.list_written::<Deployment>(select);
+    let same_name = cx.written::<Deployment>(scope.namespace(), name);
     let ours = owner.label_value();
     same_place
         .iter()
@@ -231,15 +231,17 @@ fn delete_children(cx: &PlanContext<'_>, plan: &mut Plan, track: &DeploymentTrac
             return 0;
         };
         let select = children_of(namespace, component).label(labels::DEPLOYMENT_TRACK, track_name(track));
-        let left = cx.list::<K>(select);
+        let left = cx.list_written::<K>(select);
         for object in &left {
             plan.delete_object(&**object);
         }
         left.len()
     }
     let namespace = track.metadata.namespace.as_deref().unwrap_or_default();
-    let same_name =
-        cx.list::<DeploymentTrack>(children_of(namespace, label_of(track, labels::COMPONENT).unwrap_or_default()));
+    let same_name = cx.list_written::<DeploymentTrack>(children_of(
+        namespace,
+        label_of(track, labels::COMPONENT).unwrap_or_default(),
+    ));
     let survivor = |other: &Arc<DeploymentTrack>| {
         other.metadata.deletion_timestamp.is_none()
             && track_name(other) == track_name(track)

@@ -13,7 +13,7 @@ fn cases_come_out_as_recorded() {
         let mut lab = Lab::with_organization(&platform, "acme");
         lab.apply(&std::fs::read_to_string(path).expect("a file"));
         let objects: Vec<Value> =
-            lab.offline.world().all(&plane("acme")).into_iter().map(|(_, live)| tidy(live.json().clone())).collect();
+            lab.offline.world().all(&plane("acme")).into_iter().map(|(_, live)| tidy(live.json())).collect();
         let deployment = lab.control::<oc::Deployment>("acme", "deployment").expect("each case has one");
         let outcome = json!({"ready": reason(&deployment, "Ready"), "objects": objects});
         let folder = path.parent().and_then(|p| p.file_name()).expect("a folder").to_string_lossy().into_owned();

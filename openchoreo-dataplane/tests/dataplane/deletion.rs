@@ -21,7 +21,7 @@ fn the_last_deployment_of_a_cell_takes_the_namespace_with_it_and_no_other_does()
 
 #[test]
 fn deleting_any_parent_empties_the_plane() {
-    type Act = fn(&mut Lab<'_>);
+    type Act = fn(&mut Lab);
     let acts: [(&str, Act); 5] = [
         ("organization", |lab| lab.delete::<oc::Organization>("", "acme")),
         ("project", |lab| lab.delete::<oc::Project>("acme", "shop")),

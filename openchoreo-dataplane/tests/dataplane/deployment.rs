@@ -20,7 +20,7 @@ spec: {{configurations: [{{key: host, values: [{{environment: development, value
 
 const USES_GROUP: &str = "env: [{key: HOST, valueFrom: {configurationGroupRef: {name: database, key: host}}}]";
 
-fn pod_annotation(lab: &Lab<'_>) -> Value {
+fn pod_annotation(lab: &Lab) -> Value {
     lab.of_kind("acme", "Deployment")[0].pointer("/spec/template/metadata/annotations").cloned().unwrap_or_default()
 }
 
@@ -64,7 +64,7 @@ fn endpoints_follow_the_templates_of_the_artifact() {
     let platform = platform();
     let mut lab = Lab::with_organization(&platform, "acme");
     lab.apply(&component("acme", "cart"));
-    let endpoints = |lab: &Lab<'_>| -> Vec<(String, Value)> {
+    let endpoints = |lab: &Lab| -> Vec<(String, Value)> {
         let all = lab.offline.world().all(&PlaneKey::Control).into_iter();
         let endpoints = all.filter(|(key, _)| key.kind.kind == "Endpoint");
         endpoints.map(|(key, live)| (key.name, live.json()["metadata"]["labels"].clone())).collect()

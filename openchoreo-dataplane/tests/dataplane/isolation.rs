@@ -34,12 +34,13 @@ impl NetworkPolicyDialect for Dialect {
     }
 }
 
-fn platform(fails: bool) -> Platform {
+fn platform(fails: bool) -> Arc<Platform> {
     Platform::builder()
         .renderers(openchoreo_dataplane::builtin_renderers())
         .planners(openchoreo_dataplane::planners())
         .dialects([Arc::new(Dialect { fails }) as Arc<dyn NetworkPolicyDialect>])
         .build()
+        .map(Arc::new)
         .expect("the platform fits together")
 }
 

@@ -1,5 +1,7 @@
 //! A platform without a cluster: YAML in, objects out.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::jiff::Timestamp;
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
@@ -9,11 +11,12 @@ use openchoreo_types::v1alpha1 as oc;
 use serde_json::{Value, json};
 
 /// A platform with the planners and renderers of this crate.
-pub(crate) fn platform() -> Platform {
+pub(crate) fn platform() -> Arc<Platform> {
     Platform::builder()
         .renderers(openchoreo_dataplane::builtin_renderers())
         .planners(openchoreo_dataplane::planners())
         .build()
+        .map(Arc::new)
         .expect("the platform fits together")
 }
 
@@ -104,17 +107,17 @@ spec: {{deploymentArtifactRef: {artifact}}}
 }
 
 /// A platform at work.
-pub(crate) struct Lab<'p> {
-    pub(crate) offline: Offline<'p>,
+pub(crate) struct Lab {
+    pub(crate) offline: Offline,
 }
 
-impl<'p> Lab<'p> {
-    pub(crate) fn new(platform: &'p Platform) -> Self {
+impl Lab {
+    pub(crate) fn new(platform: &Arc<Platform>) -> Self {
         Self { offline: Offline::new(platform, Timestamp::from_second(1_700_000_000).expect("a time")) }
     }
 
     /// A lab with one organization, its plane connected.
-    pub(crate) fn with_organization(platform: &'p Platform, organization: &str) -> Self {
+    pub(crate) fn with_organization(platform: &Arc<Platform>, organization: &str) -> Self {
         let mut lab = Self::new(platform);
         lab.connect(organization);
         lab.apply(&administration(organization));
@@ -149,7 +152,7 @@ impl<'p> Lab<'p> {
         K::Scope: 'static,
     {
         let live = self.offline.world().get(&PlaneKey::Control, &ObjectKey::of::<K>(namespace, name));
-        live.map(|live| live.json().clone())
+        live.map(|live| live.json())
     }
 
     /// The objects in the plane of an organization, as `<Kind> <name>`.
@@ -161,7 +164,7 @@ impl<'p> Lab<'p> {
     /// The objects of a kind in the plane of an organization.
     pub(crate) fn of_kind(&self, organization: &str, kind: &str) -> Vec<Value> {
         let all = self.offline.world().all(&plane(organization));
-        all.into_iter().filter(|(key, _)| key.kind.kind == kind).map(|(_, live)| live.json().clone()).collect()
+        all.into_iter().filter(|(key, _)| key.kind.kind == kind).map(|(_, live)| live.json()).collect()
     }
 
     /// Condition, status and reason of an OpenChoreo Deployment.

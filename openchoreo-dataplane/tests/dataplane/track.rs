@@ -13,13 +13,13 @@ fn automatic() -> String {
     kept.to_owned()
 }
 
-fn deployments(lab: &Lab<'_>) -> Vec<(String, Value)> {
+fn deployments(lab: &Lab) -> Vec<(String, Value)> {
     let all = lab.offline.world().all(&PlaneKey::Control).into_iter();
     let deployments = all.filter(|(key, _)| key.kind.kind == "Deployment");
     deployments.map(|(key, live)| (key.name, live.json()["spec"]["deploymentArtifactRef"].clone())).collect()
 }
 
-fn auto_deployed(lab: &Lab<'_>) -> (String, String) {
+fn auto_deployed(lab: &Lab) -> (String, String) {
     reason(&lab.control::<oc::DeploymentTrack>("acme", "cart-main").expect("the track exists"), "AutoDeployed")
 }
 

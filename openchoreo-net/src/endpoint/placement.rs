@@ -73,12 +73,13 @@ pub(super) fn place(cx: &PlanContext<'_>, endpoint: &Endpoint) -> Result<Placeme
         return Err(going("Component", name_of(&*scope.component)));
     }
     let environment_name = required_label(endpoint, labels::ENVIRONMENT, "Environment")?;
-    if let Some(environment) = cx.get::<Environment>(&scope.organization, environment_name) {
+    if let Some(environment) = cx.written::<Environment>(&scope.organization, environment_name) {
         if environment.metadata.deletion_timestamp.is_some() {
             return Err(going("Environment", environment_name));
         }
         let plane = environment.spec.data_plane_ref.as_deref().unwrap_or_default();
-        if cx.get::<DataPlane>(&scope.organization, plane).is_some_and(|p| p.metadata.deletion_timestamp.is_some()) {
+        if cx.written::<DataPlane>(&scope.organization, plane).is_some_and(|p| p.metadata.deletion_timestamp.is_some())
+        {
             return Err(going("DataPlane", plane));
         }
     }
@@ -111,7 +112,7 @@ fn deployment_of(
     if let Some(track) = label_of(endpoint, labels::DEPLOYMENT_TRACK) {
         select = select.label(labels::DEPLOYMENT_TRACK, track);
     }
-    let deployments = cx.list::<Deployment>(select);
+    let deployments = cx.list_written::<Deployment>(select);
     let by_object = deployments.iter().find(|deployment| name_of(&***deployment) == name);
     let by_label = || deployments.iter().find(|deployment| label_of(&***deployment, labels::NAME) == Some(name));
     match by_object.or_else(by_label) {

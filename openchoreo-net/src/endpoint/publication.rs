@@ -208,7 +208,7 @@ impl Exposure<'_, '_> {
         let plane = &self.placement.environment.plane;
         let select = Select::of::<HTTPRoute>().label(crate::gateway::CLAIM, ours.digest.as_str());
         for (_, live) in self.cx.at(plane).list_stored(&select) {
-            let is_own = live.label(labels::OWNER) == Some(&self.owner.label_value());
+            let is_own = live.has_label(labels::OWNER, &self.owner.label_value());
             let Some(theirs) = Claim::read_live(&live).filter(|theirs| !is_own && theirs.is_elder_than(ours)) else {
                 continue;
             };

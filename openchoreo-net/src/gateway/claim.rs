@@ -62,7 +62,7 @@ impl Claim {
 
     /// Reads the claim of a live route.
     pub(crate) fn read_live(route: &Stored) -> Option<Self> {
-        Self::read(route.json())
+        Self::read(&route.json())
     }
 
     /// The path below which the route answers; nothing for a route of a single operation.

@@ -1,5 +1,7 @@
 //! What becomes of endpoints: from what people wrote to routes in a plane and back, through the planners.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
@@ -19,14 +21,14 @@ fn platform() -> PlatformBuilder {
 }
 
 /// An organization `acme` with a project, an environment, a data plane that answers, and nothing deployed yet.
-struct Stage<'p> {
-    offline: Offline<'p>,
-    platform: &'p Platform,
+struct Stage {
+    offline: Offline,
+    platform: Arc<Platform>,
     plane: PlaneKey,
 }
 
-impl<'p> Stage<'p> {
-    fn new(platform: &'p Platform) -> Self {
+impl Stage {
+    fn new(platform: &Arc<Platform>) -> Self {
         let now: Timestamp = "2026-02-01T00:00:00Z".parse().unwrap();
         let mut offline = Offline::new(platform, now);
         let plane = PlaneKey::data_plane("acme", "plane");
@@ -42,7 +44,7 @@ impl<'p> Stage<'p> {
         let cluster = json!({"server": "https://plane.example", "auth": {"bearerToken": {"value": "t"}}});
         offline.apply(object("DataPlane", "acme", "plane", json!({"kubernetesCluster": cluster}))).unwrap();
         let gateway = json!({"dnsPrefix": "dev", "security": {"remoteJwks": {"uri": "https://keys.example/jwks"}}});
-        let mut stage = Self { offline, platform, plane };
+        let mut stage = Self { offline, platform: Arc::clone(platform), plane };
         for environment in ["development", "a-development"] {
             let spec = json!({"dataPlaneRef": "plane", "gateway": gateway});
             stage.offline.apply(object("Environment", "acme", environment, spec)).unwrap();
@@ -140,7 +142,7 @@ impl<'p> Stage<'p> {
     fn judge(&mut self, accepted: &str) {
         let routes = self.offline.world().list(&self.plane, &Select::of::<HTTPRoute>());
         for (_, route) in routes {
-            let mut json = route.json().clone();
+            let mut json = route.json();
             let parent = json["spec"]["parentRefs"][0].clone();
             let generation = json["metadata"]["generation"].clone();
             let condition = |type_: &str, status: &str| {
@@ -166,7 +168,7 @@ impl<'p> Stage<'p> {
             let domain = host.split_once('.').map_or("?", |(_, domain)| domain).to_owned();
             format!("{domain}{}", text("/spec/rules/0/matches/0/path/value"))
         };
-        routes.iter().map(|(_, route)| line(route.json())).collect()
+        routes.iter().map(|(_, route)| line(&route.json())).collect()
     }
 
     fn status(&self, name: &str) -> Value {
@@ -200,7 +202,7 @@ fn everyone() -> Value {
 }
 
 /// A stage with an endpoint that is published and served.
-fn published(platform: &Platform) -> Stage<'_> {
+fn published(platform: &Arc<Platform>) -> Stage {
     let mut stage = Stage::new(platform);
     stage.gateways(443);
     stage.deploy("cart", "development");
@@ -214,7 +216,7 @@ fn published(platform: &Platform) -> Stage<'_> {
 
 #[test]
 fn nothing_is_visible_unless_someone_wrote_so() {
-    let platform = platform().build().unwrap();
+    let platform = platform().build().map(Arc::new).unwrap();
     let unwritten = [
         Value::Null,
         json!({}),
@@ -239,7 +241,7 @@ fn nothing_is_visible_unless_someone_wrote_so() {
 
 #[test]
 fn a_public_endpoint_waits_for_its_parts_one_by_one() {
-    let platform = platform().build().unwrap();
+    let platform = platform().build().map(Arc::new).unwrap();
     let mut stage = Stage::new(&platform);
     stage.endpoint("http", 1, everyone());
     stage.settle();
@@ -263,7 +265,7 @@ fn a_public_endpoint_waits_for_its_parts_one_by_one() {
 
 #[test]
 fn an_endpoint_that_is_served_costs_no_request() {
-    let platform = platform().build().unwrap();
+    let platform = platform().build().map(Arc::new).unwrap();
     let mut stage = published(&platform);
     let before = stage.offline.requests();
     stage.offline.replan_all();
@@ -273,7 +275,7 @@ fn an_endpoint_that_is_served_costs_no_request() {
 
 #[test]
 fn an_organization_sees_its_endpoints_on_its_own_host() {
-    let platform = platform().build().unwrap();
+    let platform = platform().build().map(Arc::new).unwrap();
     let mut stage = published(&platform);
     stage.endpoint("http", 1, json!({"public": {"enable": true}, "organization": {"enable": true}}));
     stage.settle();
@@ -288,7 +290,7 @@ fn an_organization_sees_its_endpoints_on_its_own_host() {
 
 #[test]
 fn what_can_no_longer_be_protected_is_no_longer_published() {
-    let platform = platform().build().unwrap();
+    let platform = platform().build().map(Arc::new).unwrap();
     let mut stage = published(&platform);
     let key = json!({"name": "keys", "type": "api-key", "policySpec": {}});
     stage.endpoint("http", 1, json!({"public": {"enable": true, "policies": [key]}, "organization": {"enable": true}}));
@@ -315,8 +317,8 @@ fn what_can_no_longer_be_protected_is_no_longer_published() {
 
 #[test]
 fn routes_go_when_nobody_should_use_them() {
-    let platform = platform().build().unwrap();
-    type Way = fn(&mut Stage<'_>);
+    let platform = platform().build().map(Arc::new).unwrap();
+    type Way = fn(&mut Stage);
     let ways: [(&str, Way); 5] = [
         ("the endpoint", |stage| stage.delete::<Endpoint>("http")),
         ("the deployment", |stage| stage.delete::<Deployment>("development-cart")),
@@ -340,7 +342,7 @@ fn routes_go_when_nobody_should_use_them() {
 
 #[test]
 fn routes_stay_while_a_parent_is_only_missing() {
-    let platform = platform().build().unwrap();
+    let platform = platform().build().map(Arc::new).unwrap();
     let mut stage = published(&platform);
     let component = |project: &str| {
         json!({
@@ -360,7 +362,7 @@ fn routes_stay_while_a_parent_is_only_missing() {
 
 #[test]
 fn a_plane_that_does_not_answer_is_cleaned_when_it_does() {
-    let platform = platform().build().unwrap();
+    let platform = platform().build().map(Arc::new).unwrap();
     let mut stage = published(&platform);
     let dead = PlaneState::Unreachable {
         since: "2026-02-01T00:00:00Z".parse().unwrap(),
@@ -381,7 +383,7 @@ fn a_plane_that_does_not_answer_is_cleaned_when_it_does() {
 
 #[test]
 fn of_two_endpoints_with_one_address_the_elder_has_it_in_any_order() {
-    let platform = platform().build().unwrap();
+    let platform = platform().build().map(Arc::new).unwrap();
     for order in [[1, 2], [2, 1]] {
         let mut stage = Stage::new(&platform);
         stage.gateways(443);
@@ -407,6 +409,7 @@ fn two_components_never_share_a_host_that_the_scheme_cannot_tell_apart() {
         .hostnames(UpstreamHostnames::default())
         .gateway(EnvoyGateway::with_paths(PathStyle::ProjectAndComponent))
         .build()
+        .map(Arc::new)
         .unwrap();
     for order in [["web-a", "web"], ["web", "web-a"]] {
         let mut stage = Stage::new(&platform);
@@ -431,6 +434,7 @@ fn services_share_a_host_and_are_told_apart_by_path() {
         .hostnames(UpstreamHostnames::default())
         .gateway(EnvoyGateway::with_paths(PathStyle::ProjectAndComponent))
         .build()
+        .map(Arc::new)
         .unwrap();
     let mut stage = Stage::new(&platform);
     stage.gateways(443);
@@ -446,7 +450,7 @@ fn services_share_a_host_and_are_told_apart_by_path() {
 
 #[test]
 fn a_plane_that_is_given_up_does_not_hold_the_endpoint() {
-    let platform = platform().build().unwrap();
+    let platform = platform().build().map(Arc::new).unwrap();
     let mut stage = published(&platform);
     stage.delete::<DataPlane>("plane");
     stage.offline.forget_plane(&stage.plane.clone());

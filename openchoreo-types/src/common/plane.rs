@@ -44,8 +44,9 @@ pub struct PlaneConnection {
     pub server: String,
     /// Version that the API server reported.
     pub version: String,
-    /// How long the answer took.
-    pub latency_milliseconds: i64,
+    /// Identity of the cluster behind the URL: the uid of its namespace `kube-system`, where that may be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// When the connection was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connected_at: Option<Time>,

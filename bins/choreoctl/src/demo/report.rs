@@ -77,6 +77,7 @@ impl Report {
             );
             planes
         });
+        let planes = planes.await.unwrap_or_default();
         Self {
             url: None,
             status: None,
@@ -160,7 +161,7 @@ fn objects(
             kind: key.kind.kind.to_owned(),
             namespace: key.namespace,
             name: key.name,
-            conditions: conditions(object.json()),
+            conditions: conditions(&object.json()),
         })
         .collect()
 }

@@ -34,9 +34,11 @@ impl Cell {
 
     /// The cell that a namespace of a plane says it is, if its owner label agrees.
     fn of_namespace(live: &openchoreo_core::world::Stored) -> Option<Self> {
-        let mut parts = live.annotation(labels::OWNED_BY)?.strip_prefix("Cell/")?.splitn(3, '/').map(str::to_owned);
+        let metadata = live.metadata();
+        let said = metadata.annotations.get(labels::OWNED_BY)?.strip_prefix("Cell/")?;
+        let mut parts = said.splitn(3, '/').map(str::to_owned);
         let cell = Self { organization: parts.next()?, project: parts.next()?, environment: parts.next()? };
-        (live.label(labels::OWNER) == Some(&cell.owner().label_value())).then_some(cell)
+        (metadata.labels.get(labels::OWNER) == Some(&cell.owner().label_value())).then_some(cell)
     }
 }
 
@@ -64,7 +66,7 @@ pub(super) fn left(
 /// The cell where a Deployment belongs, without living parents where possible.
 fn cell_of(cx: &PlanContext<'_>, deployment: &Deployment) -> Option<Cell> {
     let namespace = deployment.metadata.namespace.as_deref()?;
-    let component = cx.get::<Component>(namespace, label_of(deployment, labels::COMPONENT)?)?;
+    let component = cx.written::<Component>(namespace, label_of(deployment, labels::COMPONENT)?)?;
     Some(Cell {
         organization: claimed_organization(cx, namespace)?,
         project: component.spec.owner.project_name.clone(),
@@ -75,15 +77,15 @@ fn cell_of(cx: &PlanContext<'_>, deployment: &Deployment) -> Option<Cell> {
 /// Whether a cell belongs in the plane no longer, whoever is still in it: its organization or environment is going, or
 /// the environment is served by another plane. An environment that is merely missing decides nothing.
 fn moved_away(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey) -> bool {
-    let organization = cx.get::<Organization>("", &cell.organization);
+    let organization = cx.written::<Organization>("", &cell.organization);
     if organization.is_none_or(|organization| organization.metadata.deletion_timestamp.is_some()) {
         return true;
     }
-    let Some(environment) = cx.get::<Environment>(&cell.organization, &cell.environment) else { return false };
+    let Some(environment) = cx.written::<Environment>(&cell.organization, &cell.environment) else { return false };
     let serving = environment.spec.data_plane_ref.as_deref().unwrap_or_default();
     environment.metadata.deletion_timestamp.is_some()
         || *plane != PlaneKey::data_plane(&cell.organization, serving)
-        || cx.get::<DataPlane>(&cell.organization, serving).is_some_and(|p| p.metadata.deletion_timestamp.is_some())
+        || cx.written::<DataPlane>(&cell.organization, serving).is_some_and(|p| p.metadata.deletion_timestamp.is_some())
 }
 
 /// Whether another Deployment that stays records objects of the cell in the plane.
@@ -108,7 +110,7 @@ fn may_be_in(cx: &PlanContext<'_>, other: &Deployment, cell: &Cell) -> bool {
     if claimed_organization(cx, namespace).is_some_and(|organization| organization != cell.organization) {
         return false;
     }
-    let component = label_of(other, labels::COMPONENT).and_then(|name| cx.get::<Component>(namespace, name));
+    let component = label_of(other, labels::COMPONENT).and_then(|name| cx.written::<Component>(namespace, name));
     component
         .is_none_or(|component| component.spec.owner.project_name == cell.project && !name_of(&*component).is_empty())
 }

@@ -24,9 +24,9 @@ use openchoreo_core::conditions::{CommonReason, Finding};
 use openchoreo_core::hierarchy::name_of;
 use openchoreo_core::kind::PlaneKey;
 use openchoreo_core::labels::{Owner, finalizers};
-use openchoreo_core::plan::remote::usable;
 use openchoreo_core::plan::{Finalizer, Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
+use openchoreo_core::remote::usable;
 use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{
     Build, ConfigurationGroup, DataPlane, DeployableArtifact, Deployment, DeploymentStatus, DeploymentTrack, Endpoint,

@@ -3,7 +3,6 @@
 use openchoreo_core::conditions::Finding;
 use openchoreo_core::extension::{ComponentRenderer, Health};
 use openchoreo_core::kind::{ObjectKey, PlaneKey};
-use openchoreo_core::labels;
 use openchoreo_core::naming::NamespaceName;
 use openchoreo_core::plan::Wanted;
 use openchoreo_core::planner::PlanContext;
@@ -59,8 +58,7 @@ fn health(cx: &PlanContext<'_>, renderer: &dyn ComponentRenderer, wanted: &Wante
     let Some(live) = cx.at(&wanted.plane).stored(&wanted.key) else {
         return Health::Progressing("it is being made".to_owned());
     };
-    let digest = wanted.object.pointer("/metadata/annotations").and_then(|all| all.get(labels::WANTED_DIGEST));
-    if live.annotation(labels::WANTED_DIGEST) != digest.and_then(serde_json::Value::as_str) {
+    if !wanted.is_held_by(&live) {
         return Health::Progressing("its latest change is being applied".to_owned());
     }
     if is_workload { renderer.health(wanted.key.kind, &live) } else { Health::Healthy }

@@ -60,13 +60,13 @@ fn stop(error: HierarchyError) -> Stop {
 
 /// Stops where the environment or its data plane is being deleted.
 fn going(cx: &PlanContext<'_>, organization: &str, name: &str) -> Result<(), Stop> {
-    let Some(environment) = cx.get::<Environment>(organization, name) else { return Ok(()) };
+    let Some(environment) = cx.written::<Environment>(organization, name) else { return Ok(()) };
     let withdrawn = |message| Err(Stop::withdraw(Finding::new(DeploymentReason::Withdrawn, message)));
     if environment.metadata.deletion_timestamp.is_some() {
         return withdrawn(format!("Environment `{name}` is being deleted"));
     }
     let plane = environment.spec.data_plane_ref.clone().unwrap_or_default();
-    match cx.get::<DataPlane>(organization, &plane) {
+    match cx.written::<DataPlane>(organization, &plane) {
         Some(found) if found.metadata.deletion_timestamp.is_some() => {
             withdrawn(format!("DataPlane `{plane}` is being deleted"))
         }
@@ -85,6 +85,6 @@ fn elder_twin(
 ) -> Option<String> {
     let age = |of: &Deployment| (of.metadata.creation_timestamp.clone(), of.metadata.name.clone());
     let select = children(scope).label(labels::DEPLOYMENT_TRACK, track).label(labels::ENVIRONMENT, environment);
-    let twins = cx.list::<Deployment>(select);
+    let twins = cx.list_written::<Deployment>(select);
     twins.iter().find(|twin| age(twin) < age(deployment)).map(|twin| name_of(&**twin).to_owned())
 }

@@ -5,8 +5,8 @@ use openchoreo_core::conditions::CommonReason;
 use openchoreo_core::kind::PlaneKey;
 use openchoreo_core::labels::Owner;
 use openchoreo_core::plan::Plan;
-use openchoreo_core::plan::remote::{Settled, settle};
 use openchoreo_core::planner::PlanContext;
+use openchoreo_core::remote::{Settled, settle};
 use openchoreo_types::common::PlaneRef;
 use openchoreo_types::v1alpha1::Deployment;
 

@@ -3,6 +3,8 @@
 //! The traits are synchronous and pure: a context in, objects out. The shipped implementations are in
 //! `openchoreo-dataplane`, `openchoreo-build` and `openchoreo-net`; they use nothing that others cannot.
 
+mod set;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -19,6 +21,8 @@ use crate::naming::{
 };
 use crate::plan::Rendered;
 use crate::world::Stored;
+
+pub use set::{Extensions, PlatformSettings};
 
 /// Why something cannot be rendered: terminal until what was written changes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

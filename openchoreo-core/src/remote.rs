@@ -4,13 +4,14 @@
 //! cleaning never needs a living parent: not the Environment, not the Project, not the pipeline.
 
 use openchoreo_types::common::PlaneRef;
+use serde_json::Value;
 
-use super::Plan;
 use crate::conditions::{CommonReason, Finding};
 use crate::kind::{ObjectKey, PlaneKey};
 use crate::labels::Owner;
+use crate::plan::Plan;
 use crate::planner::PlanContext;
-use crate::world::PlaneState;
+use crate::world::{PlaneState, Serves};
 
 /// What became of the planes that an owner had recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,7 +73,9 @@ pub fn settle(
     }
     for plane in recorded {
         let key = PlaneKey::Remote(plane.clone());
-        if wanted == Some(&key) || registration(cx, plane) == Registration::Gone {
+        // Two registrations may lead to one cluster: what is wanted through the one is not removed through the other.
+        let is_wanted = wanted.is_some_and(|wanted| cx.is_same_cluster(wanted, &key));
+        if is_wanted || registration(cx, plane) == Registration::Gone {
             continue;
         }
         match cx.plane_state(&key) {
@@ -81,7 +84,15 @@ pub fn settle(
                 for owner in owners {
                     left |= plan.prune(cx, &key, owner);
                 }
-                if left {
+                let unseen = unseen_kinds(cx, &key);
+                if !unseen.is_empty() {
+                    settled.planes.push(plane.clone());
+                    let message = format!(
+                        "{key} serves {} only in versions that are not read here, so what is left there cannot be seen",
+                        unseen.join(", ")
+                    );
+                    settled.waiting.push(Finding::new(CommonReason::PlaneUnreachable, message));
+                } else if left {
                     settled.planes.push(plane.clone());
                     let message = format!("objects are being removed from {key}");
                     settled.waiting.push(Finding::new(CommonReason::Deleting, message));
@@ -119,4 +130,26 @@ fn registration(cx: &PlanContext<'_>, plane: &PlaneRef) -> Registration {
         Some(true) => Registration::Leaving,
         Some(false) => Registration::Present,
     }
+}
+
+/// Kinds of which a plane may hold objects that cannot be seen, since it serves them in other versions only.
+fn unseen_kinds(cx: &PlanContext<'_>, plane: &PlaneKey) -> Vec<String> {
+    let view = cx.at(plane);
+    let mut kinds = cx.platform().workload_kinds();
+    kinds.extend(cx.platform().build_kinds());
+    kinds.retain(|kind| view.how_serves(*kind) == Serves::InOtherVersions);
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds.iter().map(ToString::to_string).collect()
+}
+
+/// Removes everything of an owner, wherever its JSON says that it has something, without reading it as its kind. Gives
+/// whether anything is left.
+pub(crate) fn clean_everywhere(cx: &PlanContext<'_>, plan: &mut Plan, owner: &Owner, object: &Value) -> bool {
+    let recorded = object.pointer("/status/planes").cloned().unwrap_or_default();
+    let recorded: Vec<PlaneRef> = serde_json::from_value(recorded).unwrap_or_default();
+    if plan.prune(cx, &PlaneKey::Control, owner) {
+        return true;
+    }
+    !settle(cx, plan, &[owner], &recorded, None).is_clean()
 }

@@ -1,0 +1,260 @@
+//! The connections: clients of all planes, and the tasks that watch and ask them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Api, PartialObjectMeta};
+use kube::runtime::watcher::{self, Event as WatchEvent};
+use kube::{Client, Discovery};
+use openchoreo_types::common::PlaneRef;
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tracing::{info, warn};
+
+use super::metrics::Metrics;
+use super::requests::{ask, trouble};
+use super::watches;
+use crate::client::Credentials;
+use crate::engine::core::{Answer, Command, Event, Facts, Trouble, WatchId};
+use crate::extension::chain;
+use crate::kind::PlaneKey;
+use crate::world::{Disconnect, ServedKinds};
+
+/// How long CRDs may go on changing before the kinds of a plane are asked for again.
+const DISCOVERY_DEBOUNCE: Duration = Duration::from_millis(200);
+/// The namespace whose uid is the identity of a cluster.
+const KUBE_SYSTEM: &str = "kube-system";
+
+/// What a task hands over.
+pub(super) enum Incoming {
+    /// An event for the core.
+    Event(Event),
+    /// A plane has been connected to: its client, and the event for the core.
+    Client { plane: PlaneRef, attempt: u64, client: Client, event: Event },
+}
+
+/// One remote plane.
+struct Plane {
+    client: Client,
+    /// Watches its CRDs.
+    kinds: AbortHandle,
+}
+
+/// All planes.
+pub(super) struct Planes {
+    control: Client,
+    planes: HashMap<PlaneRef, Plane>,
+    watches: HashMap<WatchId, AbortHandle>,
+    requests: JoinSet<()>,
+    connecting: HashMap<PlaneRef, AbortHandle>,
+    timeout: Duration,
+    tell: mpsc::Sender<Incoming>,
+    metrics: Metrics,
+}
+
+impl Planes {
+    pub(super) fn new(control: Client, timeout: Duration, tell: mpsc::Sender<Incoming>, metrics: Metrics) -> Self {
+        Self {
+            control,
+            planes: HashMap::new(),
+            watches: HashMap::new(),
+            requests: JoinSet::new(),
+            connecting: HashMap::new(),
+            timeout,
+            tell,
+            metrics,
+        }
+    }
+
+    /// Takes what a task hands over; gives the event that it is for the core.
+    pub(super) fn take(&mut self, news: Incoming) -> Option<Event> {
+        match news {
+            Incoming::Event(event) => Some(event),
+            Incoming::Client { plane, attempt, client, event } => {
+                self.connecting.remove(&plane);
+                let task = kinds_change(plane.clone(), attempt, client.clone(), self.timeout, self.tell.clone());
+                let kinds = tokio::spawn(task).abort_handle();
+                if let Some(old) = self.planes.insert(plane, Plane { client, kinds }) {
+                    old.kinds.abort();
+                }
+                Some(event)
+            }
+        }
+    }
+
+    fn client(&self, plane: &PlaneKey) -> Option<Client> {
+        match plane {
+            PlaneKey::Control => Some(self.control.clone()),
+            PlaneKey::Remote(remote) => self.planes.get(remote).map(|plane| plane.client.clone()),
+        }
+    }
+
+    /// Does what the core asks for.
+    pub(super) fn execute(&mut self, command: Command) {
+        // What has ended is let go.
+        while self.requests.try_join_next().is_some() {}
+        match command {
+            Command::Watch { watch, plane, kind, scope } => {
+                let Some(client) = self.client(&plane) else { return };
+                let task = watches::watch(client, watch, plane, kind, scope, self.tell.clone());
+                self.watches.insert(watch, tokio::spawn(task).abort_handle());
+            }
+            Command::StopWatching(watch) => {
+                if let Some(task) = self.watches.remove(&watch) {
+                    task.abort();
+                }
+            }
+            Command::Connect { plane, attempt, credentials } => {
+                let task = connect(plane.clone(), attempt, credentials, self.timeout, self.tell.clone());
+                let task = tokio::spawn(task).abort_handle();
+                if let Some(earlier) = self.connecting.insert(plane, task) {
+                    earlier.abort();
+                }
+            }
+            Command::Probe { plane, attempt } => {
+                let client = self.client(&PlaneKey::Remote(plane.clone()));
+                let (timeout, tell) = (self.timeout, self.tell.clone());
+                tokio::spawn(async move {
+                    let outcome = match client {
+                        Some(client) => within(timeout, client.apiserver_version()).await.map(|_| ()),
+                        None => Err(no_client()),
+                    };
+                    let _ = tell.send(Incoming::Event(Event::Probed { plane, attempt, outcome })).await;
+                });
+            }
+            Command::Disconnect(plane) => {
+                if let Some(task) = self.connecting.remove(&plane) {
+                    task.abort();
+                }
+                if let Some(plane) = self.planes.remove(&plane) {
+                    plane.kinds.abort();
+                }
+            }
+            Command::Send { request, plane, operation } => {
+                let client = self.client(&plane);
+                let (timeout, tell, metrics) = (self.timeout, self.tell.clone(), self.metrics.clone());
+                self.requests.spawn(async move {
+                    let answer = match client {
+                        Some(client) => ask(client, &plane, operation, timeout, &metrics).await,
+                        None => Answer::Failed(no_client()),
+                    };
+                    let _ = tell.send(Incoming::Event(Event::Answered { request, answer })).await;
+                });
+            }
+        }
+    }
+
+    /// Stops watching, and waits until the requests that are under way are answered.
+    pub(super) async fn finish(mut self) {
+        let tasks = self.watches.values().chain(self.connecting.values());
+        tasks.chain(self.planes.values().map(|plane| &plane.kinds)).for_each(AbortHandle::abort);
+        // Nobody takes the answers any more.
+        let Self { requests, tell, .. } = &mut self;
+        let (nobody, _) = mpsc::channel(1);
+        *tell = nobody;
+        while requests.join_next().await.is_some() {}
+    }
+}
+
+fn no_client() -> Trouble {
+    Trouble { cause: Disconnect::NoAnswer, message: "the plane is not connected".to_owned() }
+}
+
+/// A request with a limit of time.
+async fn within<T>(timeout: Duration, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Trouble> {
+    match tokio::time::timeout(timeout, request).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(trouble(&error)),
+        Err(_) => {
+            let message = format!("no answer within {} s", timeout.as_secs());
+            Err(Trouble { cause: Disconnect::NoAnswer, message })
+        }
+    }
+}
+
+/// Connects to a plane, and finds out what it is.
+async fn connect(
+    plane: PlaneRef,
+    attempt: u64,
+    credentials: Credentials,
+    timeout: Duration,
+    tell: mpsc::Sender<Incoming>,
+) {
+    let server = credentials.server().to_owned();
+    let found = match credentials.client().await {
+        Ok(client) => facts(&client, server, timeout).await.map(|facts| (client, facts)),
+        Err(error) => Err(Trouble { cause: Disconnect::ServerError, message: chain(&error) }),
+    };
+    let news = match found {
+        Ok((client, facts)) => {
+            info!(plane = %PlaneKey::Remote(plane.clone()), version = %facts.version, "plane answers");
+            let event = Event::Connected { plane: plane.clone(), attempt, outcome: Ok(facts) };
+            Incoming::Client { plane, attempt, client, event }
+        }
+        Err(trouble) => {
+            warn!(plane = %PlaneKey::Remote(plane.clone()), cause = ?trouble.cause, error = %trouble.message, "plane does not answer");
+            Incoming::Event(Event::Connected { plane, attempt, outcome: Err(trouble) })
+        }
+    };
+    let _ = tell.send(news).await;
+}
+
+async fn facts(client: &Client, server: String, timeout: Duration) -> Result<Facts, Trouble> {
+    let told = |what: &'static str| {
+        move |trouble: Trouble| Trouble { message: format!("cannot read {what}: {}", trouble.message), ..trouble }
+    };
+    let version = within(timeout, client.apiserver_version()).await.map_err(told("the API server's version"))?;
+    let kinds = within(timeout, served_kinds(client)).await.map_err(told("the API server's kinds"))?;
+    // Without leave to read it, the cluster is known by its registration only.
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let identity = match within(timeout, namespaces.get_metadata_opt(KUBE_SYSTEM)).await {
+        Ok(found) => found.and_then(|namespace| namespace.metadata.uid),
+        Err(trouble) if trouble.cause == Disconnect::Forbidden => None,
+        Err(trouble) => return Err(told("the cluster's identity")(trouble)),
+    };
+    Ok(Facts { server, version: version.git_version, identity, kinds })
+}
+
+async fn served_kinds(client: &Client) -> Result<ServedKinds, kube::Error> {
+    let discovery = Discovery::new(client.clone()).run_aggregated().await?;
+    let mut kinds = ServedKinds::new();
+    for group in discovery.groups() {
+        for version in group.versions() {
+            let resources = group.versioned_resources(version);
+            kinds.extend(resources.into_iter().map(|(resource, _)| (resource.group, resource.version, resource.kind)));
+        }
+    }
+    Ok(kinds)
+}
+
+/// Tells when the CRDs of a plane change what it serves.
+async fn kinds_change(plane: PlaneRef, attempt: u64, client: Client, timeout: Duration, tell: mpsc::Sender<Incoming>) {
+    let crds: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(client.clone());
+    let mut stream = std::pin::pin!(watcher::watcher(crds, watcher::Config::default()));
+    let mut is_listed = false;
+    let mut wait = Duration::from_secs(1);
+    while let Some(event) = stream.next().await {
+        match event {
+            Ok(WatchEvent::InitDone) if !is_listed => is_listed = true,
+            Ok(WatchEvent::Init | WatchEvent::InitApply(_)) => {}
+            Ok(WatchEvent::Apply(_) | WatchEvent::Delete(_) | WatchEvent::InitDone) => {
+                tokio::time::sleep(DISCOVERY_DEBOUNCE).await;
+                if let Ok(kinds) = within(timeout, served_kinds(&client)).await {
+                    let event = Event::Serves { plane: plane.clone(), attempt, kinds };
+                    if tell.send(Incoming::Event(event)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            // Without leave to watch CRDs, kinds that appear later are seen at the next connection.
+            Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.is_forbidden() => return,
+            Err(_) => {
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(Duration::from_secs(60));
+            }
+        }
+    }
+}

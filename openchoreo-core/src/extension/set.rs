@@ -1,0 +1,122 @@
+//! The chosen set of schemes and extensions, and the settings: what planners are given of a platform.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::{BuildEngine, ComponentRenderer, Gateway, NetworkPolicyDialect};
+use crate::kind::Kind;
+use crate::naming::{HostnameScheme, NamingScheme, Visibility};
+
+/// Names and limits of an installation. The defaults are those of the product's documents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlatformSettings {
+    /// Namespace of the platform's own objects in every plane.
+    pub system_namespace: String,
+    /// Name of the Gateway for public routes.
+    pub external_gateway: String,
+    /// Name of the Gateway for routes within an organization.
+    pub internal_gateway: String,
+    /// Domain of public hosts where the DataPlane names none.
+    pub domain: String,
+    /// Domain of organization hosts where the DataPlane names none.
+    pub internal_domain: String,
+    /// How long a plane that is being deleted may be unreachable before what it holds is given up.
+    pub abandon_after: SignedDuration,
+}
+
+impl Default for PlatformSettings {
+    fn default() -> Self {
+        Self {
+            system_namespace: "choreo-system".to_owned(),
+            external_gateway: "choreo-external-gateway".to_owned(),
+            internal_gateway: "choreo-internal-gateway".to_owned(),
+            domain: "choreoapps.localhost".to_owned(),
+            internal_domain: "choreoapps.internal".to_owned(),
+            abandon_after: SignedDuration::from_mins(5),
+        }
+    }
+}
+
+impl PlatformSettings {
+    /// The Gateway that serves a visibility.
+    pub fn gateway(&self, visibility: Visibility) -> &str {
+        match visibility {
+            Visibility::Public => &self.external_gateway,
+            Visibility::Organization => &self.internal_gateway,
+        }
+    }
+}
+
+/// The chosen set of schemes, extensions and settings.
+#[derive(Debug)]
+pub struct Extensions {
+    pub(crate) naming: Arc<dyn NamingScheme>,
+    pub(crate) hostnames: Arc<dyn HostnameScheme>,
+    pub(crate) renderers: BTreeMap<String, Arc<dyn ComponentRenderer>>,
+    pub(crate) build_engines: BTreeMap<String, Arc<dyn BuildEngine>>,
+    pub(crate) gateway: Option<Arc<dyn Gateway>>,
+    pub(crate) dialects: Vec<Arc<dyn NetworkPolicyDialect>>,
+    pub(crate) settings: PlatformSettings,
+}
+
+impl Extensions {
+    /// The naming scheme.
+    pub fn naming(&self) -> &dyn NamingScheme {
+        &*self.naming
+    }
+
+    /// The hostname scheme.
+    pub fn hostnames(&self) -> &dyn HostnameScheme {
+        &*self.hostnames
+    }
+
+    /// The renderer of a component type.
+    pub fn renderer(&self, component_type: &str) -> Option<&dyn ComponentRenderer> {
+        self.renderers.get(component_type).map(|renderer| &**renderer)
+    }
+
+    /// The component types that can be rendered.
+    pub fn component_types(&self) -> impl Iterator<Item = &str> {
+        self.renderers.keys().map(String::as_str)
+    }
+
+    /// The build engine of an id.
+    pub fn build_engine(&self, id: &str) -> Option<&dyn BuildEngine> {
+        self.build_engines.get(id).map(|engine| &**engine)
+    }
+
+    /// The ids of the build engines.
+    pub fn build_engine_ids(&self) -> impl Iterator<Item = &str> {
+        self.build_engines.keys().map(String::as_str)
+    }
+
+    /// The gateway, where the platform publishes routes.
+    pub fn gateway(&self) -> Option<&dyn Gateway> {
+        self.gateway.as_deref()
+    }
+
+    /// The dialects of network policies.
+    pub fn dialects(&self) -> impl Iterator<Item = &dyn NetworkPolicyDialect> {
+        self.dialects.iter().map(|dialect| &**dialect)
+    }
+
+    /// Names and limits.
+    pub fn settings(&self) -> &PlatformSettings {
+        &self.settings
+    }
+
+    /// The kinds that extensions render in data planes.
+    pub(crate) fn workload_kinds(&self) -> Vec<Kind> {
+        let mut kinds: Vec<Kind> = self.renderers.values().flat_map(|renderer| renderer.kinds()).collect();
+        kinds.extend(self.gateway.iter().flat_map(|gateway| gateway.kinds()));
+        kinds.extend(self.dialects.iter().flat_map(|dialect| dialect.kinds()));
+        kinds
+    }
+
+    /// The kinds that extensions render where builds run.
+    pub(crate) fn build_kinds(&self) -> Vec<Kind> {
+        self.build_engines.values().flat_map(|engine| engine.kinds()).collect()
+    }
+}
