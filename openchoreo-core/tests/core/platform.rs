@@ -63,15 +63,15 @@ spec:
     templateRef: {name: docker}
 "#;
 
-fn platform() -> Platform {
+pub(crate) fn platform() -> Platform {
     Platform::builder().build().expect("the core alone is a platform")
 }
 
-fn noon() -> Timestamp {
+pub(crate) fn noon() -> Timestamp {
     Timestamp::from_second(1_700_000_000).expect("a timestamp")
 }
 
-fn documents(text: &str) -> Vec<Value> {
+pub(crate) fn documents(text: &str) -> Vec<Value> {
     yaml::documents(text).expect("valid YAML")
 }
 
@@ -80,7 +80,7 @@ fn plane() -> PlaneKey {
 }
 
 /// A World in which the manifests have settled.
-fn settled<'p>(platform: &'p Platform, documents: impl IntoIterator<Item = Value>) -> Offline<'p> {
+pub(crate) fn settled<'p>(platform: &'p Platform, documents: impl IntoIterator<Item = Value>) -> Offline<'p> {
     let mut offline = Offline::new(platform, noon());
     for document in documents {
         offline.apply(document).expect("a kind of the platform");
@@ -100,7 +100,7 @@ fn ready(offline: &Offline<'_>, key: &ObjectKey) -> (String, String, String) {
     (text("status"), text("reason"), text("message"))
 }
 
-fn assert_ready(offline: &Offline<'_>, key: &ObjectKey, status: &str, reason: &str) -> String {
+pub(crate) fn assert_ready(offline: &Offline<'_>, key: &ObjectKey, status: &str, reason: &str) -> String {
     let (actual_status, actual_reason, message) = ready(offline, key);
     assert_eq!((actual_status.as_str(), actual_reason.as_str()), (status, reason), "{key}: {message}");
     message
