@@ -174,7 +174,7 @@ pub fn listed<T: std::fmt::Display>(entries: impl IntoIterator<Item = T>, betwee
 }
 
 /// At most `limit` bytes of a text, cut at a character.
-fn cut(text: &str, limit: usize) -> String {
+pub(crate) fn cut(text: &str, limit: usize) -> String {
     if text.len() <= limit {
         return text.to_owned();
     }

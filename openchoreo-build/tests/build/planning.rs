@@ -82,6 +82,20 @@ fn a_failed_step_says_why_and_where_to_look_and_is_not_tried_again() {
 }
 
 #[test]
+fn an_image_that_can_be_none_is_not_taken_over() {
+    let platform = platform();
+    let mut laptop = Laptop::with_plane(&platform);
+    laptop.build("acme", "one");
+    laptop.settle();
+    let mut status = succeeded(None);
+    status["nodes"]["run-2"]["outputs"]["parameters"][0]["value"] = "a".repeat(100_000).into();
+    laptop.report(&builds(), status);
+    assert_eq!(laptop.condition("one", "DeployableArtifactCreated"), "False/ImageNotReported");
+    assert_eq!(laptop.build_object("one")["status"].get("imageStatus"), None);
+    assert!(laptop.message("one", "Ready").contains("100000 bytes"), "{}", laptop.message("one", "Ready"));
+}
+
+#[test]
 fn a_simulated_run_is_called_so_even_when_it_is_gone() {
     let platform = platform();
     let mut laptop = Laptop::with_plane(&platform);

@@ -6,7 +6,7 @@ use openchoreo_types::PlatformKind;
 use openchoreo_types::common::{KubernetesCluster, PlaneConnection, PlaneRef};
 use openchoreo_types::v1alpha1::{Build, DataPlane, Deployment, Endpoint, Organization};
 
-use crate::conditions::{CommonReason, Finding};
+use crate::conditions::{CommonReason, Finding, cut};
 use crate::hierarchy::home_of;
 use crate::kind::PlaneKey;
 use crate::labels::{self, finalizers};
@@ -30,6 +30,9 @@ crate::reasons! {
         Abandoned => Ready = False, "the plane was deleted while it did not answer; what it still holds was given up",
     }
 }
+
+/// The longest version that is shown, in bytes: a plane may call itself what it likes, but must not fill a status.
+const VERSION_LIMIT: usize = 256;
 
 /// Checks the connection of data planes, and empties them before they go.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,7 +99,7 @@ pub fn judge<K: PlatformKind>(
     let connection = match &state {
         PlaneState::Connected { server, version, latency_milliseconds } => Some(PlaneConnection {
             server: server.clone(),
-            version: version.clone(),
+            version: cut(version, VERSION_LIMIT),
             latency_milliseconds: *latency_milliseconds,
             ..PlaneConnection::default()
         }),
@@ -120,6 +123,7 @@ pub fn judge<K: PlatformKind>(
 fn finding(state: &PlaneState) -> Finding {
     match state {
         PlaneState::Connected { server, version, .. } => {
+            let version = cut(version, VERSION_LIMIT);
             Finding::new(PlaneReason::Connected, format!("{server} answers with version {version}"))
         }
         PlaneState::Unknown => Finding::new(PlaneReason::Connecting, "the connection is being made"),
