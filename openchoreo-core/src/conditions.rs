@@ -188,7 +188,8 @@ pub(crate) fn cut(text: &str, limit: usize) -> String {
 crate::reasons! {
     /// Reasons any kind may show, since they come from the engine or from where the object stands.
     pub enum CommonReason for "*" {
-        NamespaceNotInOrganization => Ready = False, "the namespace belongs to no organization: it is neither an Organization's own nor labelled `openchoreo.dev/organization` by an administrator",
+        NamespaceNotInOrganization => Ready = False, "the namespace belongs to no organization: it is neither an Organization's own nor labelled `openchoreo.dev/organization` by an administrator, or that Organization does not exist; what runs is kept",
+        OrganizationDeleting => Ready = False, "the organization of the namespace is being deleted, and what belongs to it with it",
         LabelContradiction => Ready = False, "a label of the object names another organization or project than the namespace it is in",
         DuplicateIdentity => Ready = False, "another object claims the same organization, project and name, and was there first",
         ParentNotFound => Ready = False, "an object that this one refers to does not exist; it is waited for",

@@ -10,7 +10,7 @@ use openchoreo_types::v1alpha1::{Component, DataPlane, DeploymentPipeline, Deplo
 use proptest::prelude::*;
 use serde_json::Value;
 
-const MANIFESTS: &str = r#"
+pub(crate) const MANIFESTS: &str = r#"
 apiVersion: v1
 kind: Namespace
 metadata: {name: acme, labels: {openchoreo.dev/organization: acme}}
@@ -91,7 +91,7 @@ pub(crate) fn settled<'p>(platform: &'p Platform, documents: impl IntoIterator<I
     offline
 }
 
-fn ready(offline: &Offline<'_>, key: &ObjectKey) -> (String, String, String) {
+pub(crate) fn ready(offline: &Offline<'_>, key: &ObjectKey) -> (String, String, String) {
     let object = offline.world().get(&PlaneKey::Control, key).unwrap_or_else(|| panic!("{key} exists"));
     let conditions = object.json().pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
     let ready =
