@@ -1,7 +1,11 @@
 //! Deletion converges, in any order of parents, children and planes.
 
+use k8s_openapi::api::apps::v1 as apps;
+use k8s_openapi::jiff::{Timestamp, ToSpan};
+use openchoreo_core::kind::{ObjectKey, PlaneKey};
 use openchoreo_core::world::{Disconnect, PlaneState};
 use openchoreo_types::v1alpha1 as oc;
+use serde_json::json;
 
 use crate::lab::{Lab, component, plane, platform, verdict};
 
@@ -130,4 +134,78 @@ spec: {dataPlaneRef: plane}
     assert_eq!(after.len(), before.len());
     assert_ne!(after[0], before[0]);
     assert!(lab.is_at_rest());
+}
+
+/// Holds the workload of `cart` in the plane, as a cluster does that takes its time, or lets it go.
+fn hold(lab: &mut Lab<'_>, is_held: bool) {
+    let mut live = lab.of_kind("acme", "Deployment").pop().expect("a workload");
+    live["metadata"]["finalizers"] = if is_held { json!(["example.com/held"]) } else { json!([]) };
+    let key = ObjectKey::of::<apps::Deployment>(
+        live["metadata"]["namespace"].as_str().expect("a namespace"),
+        live["metadata"]["name"].as_str().expect("a name"),
+    );
+    lab.offline.put(&plane("acme"), key.kind, live).expect("it has a name");
+    if !is_held {
+        lab.offline.delete(&plane("acme"), &key);
+    }
+    lab.apply("");
+}
+
+fn dead(since: Timestamp) -> PlaneState {
+    PlaneState::Unreachable { since, cause: Disconnect::NoAnswer, error: "no route".to_owned() }
+}
+
+fn start() -> Timestamp {
+    Timestamp::from_second(1_700_000_000).expect("a time")
+}
+
+fn message(lab: &Lab<'_>, key: &ObjectKey) -> String {
+    let live = lab.offline.world().get(&PlaneKey::Control, key).expect("it is there");
+    live.json()["status"]["conditions"][0]["message"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_plane_that_drains_is_given_up_by_the_loss_of_contact_and_not_by_its_deletion() {
+    let platform = platform();
+    let mut lab = Lab::with_organization(&platform, "acme");
+    lab.apply(&component("acme", "cart"));
+    hold(&mut lab, true);
+    lab.delete::<oc::DataPlane>("acme", "plane");
+    let registration = ObjectKey::of::<oc::DataPlane>("acme", "plane");
+    let exists = |lab: &Lab<'_>| lab.control::<oc::DataPlane>("acme", "plane").is_some();
+    // A hiccup after a long drain, and a restart in the middle of it.
+    let lost = start() + 1.hour();
+    lab.offline.set_now(lost);
+    for state in [dead(lost), PlaneState::Unknown] {
+        lab.offline.set_plane_state(&plane("acme"), state);
+        lab.apply("");
+        assert!(exists(&lab));
+    }
+    lab.offline.set_plane_state(&plane("acme"), dead(lost));
+    lab.offline.set_now(lost + 299.seconds());
+    lab.apply("");
+    assert!(exists(&lab));
+    assert!(
+        message(&lab, &registration).contains("given up at 2023-11-14T23:18:20Z"),
+        "{}",
+        message(&lab, &registration)
+    );
+    lab.offline.set_now(lost + 300.seconds());
+    lab.apply("");
+    assert!(!exists(&lab));
+}
+
+#[test]
+fn a_plane_that_cannot_be_used_is_given_up_by_its_deletion_and_says_so() {
+    let platform = platform();
+    let mut lab = Lab::with_organization(&platform, "acme");
+    lab.apply(&component("acme", "cart"));
+    let state = PlaneState::Misconfigured { error: "Secret `credentials` does not exist".to_owned() };
+    lab.offline.set_plane_state(&plane("acme"), state);
+    lab.delete::<oc::DataPlane>("acme", "plane");
+    let said = message(&lab, &ObjectKey::of::<oc::DataPlane>("acme", "plane"));
+    assert!(said.contains("counts from its deletion") && said.contains("Secret `credentials`"), "{said}");
+    lab.offline.set_now(start() + 5.minutes());
+    lab.apply("");
+    assert_eq!(lab.control::<oc::DataPlane>("acme", "plane"), None);
 }
