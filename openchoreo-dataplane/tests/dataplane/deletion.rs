@@ -1,6 +1,7 @@
 //! Deletion converges, in any order of parents, children and planes.
 
 use k8s_openapi::api::apps::v1 as apps;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::jiff::{Timestamp, ToSpan};
 use openchoreo_core::kind::{ObjectKey, PlaneKey};
 use openchoreo_core::world::{Disconnect, PlaneState};
@@ -159,9 +160,66 @@ fn start() -> Timestamp {
     Timestamp::from_second(1_700_000_000).expect("a time")
 }
 
+const SECRET: &str = "
+apiVersion: v1
+kind: Secret
+metadata: {name: credentials, namespace: acme}
+";
+
 fn message(lab: &Lab<'_>, key: &ObjectKey) -> String {
     let live = lab.offline.world().get(&PlaneKey::Control, key).expect("it is there");
     live.json()["status"]["conditions"][0]["message"].as_str().unwrap_or_default().to_owned()
+}
+
+fn everything(lab: &Lab<'_>) -> Vec<String> {
+    lab.offline.world().all(&PlaneKey::Control).into_iter().map(|(key, _)| key.to_string()).collect()
+}
+
+#[test]
+fn an_organization_keeps_planes_and_secrets_until_its_planes_are_clean() {
+    let platform = platform();
+    let mut lab = Lab::with_organization(&platform, "acme");
+    lab.apply(SECRET);
+    lab.apply(&component("acme", "cart"));
+    hold(&mut lab, true);
+    lab.delete::<oc::Organization>("", "acme");
+    let organization = ObjectKey::of::<oc::Organization>("", "acme");
+    assert!(message(&lab, &organization).contains("Project acme/shop"), "it says what it waits for");
+    let namespace = lab.control::<Namespace>("", "acme").expect("the namespace stays");
+    assert_eq!(namespace["metadata"].get("deletionTimestamp"), None);
+    assert!(lab.control::<Secret>("acme", "credentials").is_some());
+    let registration = lab.control::<oc::DataPlane>("acme", "plane").expect("the plane stays");
+    assert_eq!(registration["metadata"].get("deletionTimestamp"), None);
+    hold(&mut lab, false);
+    assert_eq!(lab.in_plane("acme"), Vec::<String>::new());
+    assert_eq!(everything(&lab), Vec::<String>::new());
+}
+
+#[test]
+fn an_organization_with_a_dead_plane_goes_when_the_plane_is_given_up() {
+    let platform = platform();
+    let mut lab = Lab::with_organization(&platform, "acme");
+    lab.apply(SECRET);
+    lab.apply(&component("acme", "cart"));
+    lab.offline.set_plane_state(&plane("acme"), dead(start()));
+    lab.delete::<oc::Organization>("", "acme");
+    let organization = ObjectKey::of::<oc::Organization>("", "acme");
+    assert!(message(&lab, &organization).contains("DataPlane acme/plane"), "it says what it waits for");
+    assert!(lab.control::<Secret>("acme", "credentials").is_some());
+    // It answers again before it is given up: it is cleaned, not forgotten.
+    lab.offline.set_now(start() + 4.minutes());
+    lab.connect("acme");
+    lab.apply("");
+    assert_eq!(lab.in_plane("acme"), Vec::<String>::new());
+    assert_eq!(everything(&lab), Vec::<String>::new());
+
+    let mut lab = Lab::with_organization(&platform, "acme");
+    lab.apply(&component("acme", "cart"));
+    lab.offline.set_plane_state(&plane("acme"), dead(start()));
+    lab.delete::<oc::Organization>("", "acme");
+    lab.offline.set_now(start() + 5.minutes());
+    lab.apply("");
+    assert_eq!(everything(&lab), Vec::<String>::new());
 }
 
 #[test]
