@@ -431,16 +431,14 @@ impl<'w> Pass<'_, 'w> {
 
     /// Cleans the recorded planes except the one to keep, and records what is left.
     fn settle(&mut self, kept: Option<&PlaneKey>) -> Vec<Finding> {
-        let organization = place::organization_of(self.cx, self.build);
-        let shared = place::shared_owner(&organization);
         let recorded = self.build.status.as_ref().map(|status| status.planes.clone()).unwrap_or_default();
         let mut planes: Vec<_> = kept.and_then(PlaneKey::remote).cloned().into_iter().collect();
         let mut waiting = Vec::new();
         for plane in recorded {
-            let mut owners = vec![&self.owner];
-            if place::is_last_there(self.cx, self.build, &organization, &plane) {
-                owners.push(&shared);
-            }
+            let shared = place::organization_there(self.cx, self.build, &self.owner, &plane)
+                .filter(|organization| place::is_last_there(self.cx, self.build, organization, &plane))
+                .map(|organization| place::shared_owner(&organization));
+            let owners: Vec<&Owner> = [&self.owner].into_iter().chain(&shared).collect();
             let settled = settle(self.cx, &mut self.plan, &owners, std::slice::from_ref(&plane), kept);
             planes.extend(settled.planes);
             waiting.extend(settled.waiting);
