@@ -36,6 +36,8 @@ use serde_json::Value;
 
 /// The longest descriptor that is read, in bytes.
 const SIZE_LIMIT: usize = 256 * 1024;
+/// The longest path, schedule or time zone, in bytes; it goes into objects whose own texts are bounded.
+const TEXT_LIMIT: usize = 1024;
 /// The most endpoints of one component.
 const ENDPOINT_LIMIT: usize = 64;
 
@@ -199,7 +201,9 @@ impl Descriptor {
             endpoints.push(endpoint);
         }
         if let Some(schedule) = &raw.schedule {
+            check_length(&schedule.cron, || "schedule.cron".to_owned())?;
             check_cron(&schedule.cron)?;
+            check_length(schedule.timezone.as_deref().unwrap_or_default(), || "schedule.timezone".to_owned())?;
         }
         Ok(Self { name: raw.metadata.name, endpoints, schedule: raw.schedule })
     }
@@ -226,6 +230,7 @@ impl RawEndpoint {
             _ => "/".to_owned(),
         };
         let base_path = if base_path.starts_with('/') { base_path } else { format!("/{base_path}") };
+        check_length(&base_path, || at("basePath"))?;
         let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '?' | '#');
         if !base_path.chars().all(plain) || base_path.split('/').any(|segment| matches!(segment, "." | "..")) {
             let problem = format!("is `{base_path}`; it must be the path of a URL without `..`, `?` and `#`");
@@ -280,6 +285,13 @@ fn endpoint_type(text: Option<&str>) -> Result<EndpointType, String> {
     let text = text.ok_or_else(|| format!("is missing; it can be {}", known()))?;
     let found = TYPES.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
     found.map(|(_, type_)| type_).ok_or_else(|| format!("is `{text}`; it can be {}", known()))
+}
+
+fn check_length(text: &str, path: impl FnOnce() -> String) -> Result<(), DescriptorError> {
+    if text.len() <= TEXT_LIMIT {
+        return Ok(());
+    }
+    Err(field(path(), format!("is longer than {TEXT_LIMIT} bytes")))
 }
 
 fn check_cron(cron: &str) -> Result<(), DescriptorError> {

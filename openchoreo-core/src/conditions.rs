@@ -158,8 +158,23 @@ pub fn merge(previous: &[Condition], findings: &[Finding], generation: Option<i6
         .collect()
 }
 
+/// The most entries of a list that a message names.
+const NAMED_IN_A_MESSAGE: usize = 20;
+
+/// A list for a message, with what stands between its entries: all of a short one, and of a long one as many entries as
+/// people read, with the number of the others. What somebody wrote in thousands must not fill a status.
+pub fn listed<T: std::fmt::Display>(entries: impl IntoIterator<Item = T>, between: &str) -> String {
+    let mut entries = entries.into_iter();
+    let named: Vec<String> = entries.by_ref().take(NAMED_IN_A_MESSAGE).map(|entry| entry.to_string()).collect();
+    let text = named.join(between);
+    match entries.count() {
+        0 => text,
+        more => format!("{text} … and {more} more"),
+    }
+}
+
 /// At most `limit` bytes of a text, cut at a character.
-fn cut(text: &str, limit: usize) -> String {
+pub(crate) fn cut(text: &str, limit: usize) -> String {
     if text.len() <= limit {
         return text.to_owned();
     }
@@ -173,7 +188,8 @@ fn cut(text: &str, limit: usize) -> String {
 crate::reasons! {
     /// Reasons any kind may show, since they come from the engine or from where the object stands.
     pub enum CommonReason for "*" {
-        NamespaceNotInOrganization => Ready = False, "the namespace belongs to no organization: it is neither an Organization's own nor labelled `openchoreo.dev/organization` by an administrator",
+        NamespaceNotInOrganization => Ready = False, "the namespace belongs to no organization: it is neither an Organization's own nor labelled `openchoreo.dev/organization` by an administrator, or that Organization does not exist; what runs is kept",
+        OrganizationDeleting => Ready = False, "the organization of the namespace is being deleted, and what belongs to it with it",
         LabelContradiction => Ready = False, "a label of the object names another organization or project than the namespace it is in",
         DuplicateIdentity => Ready = False, "another object claims the same organization, project and name, and was there first",
         ParentNotFound => Ready = False, "an object that this one refers to does not exist; it is waited for",
@@ -230,6 +246,14 @@ mod tests {
             [("Seen", "Seen"), ("Ready", "Bad")]
         );
         assert_eq!(merge(&once, &findings, None, at(9)), once);
+    }
+
+    #[test]
+    fn a_long_list_is_cut_and_says_how_much_more_there_is() {
+        assert_eq!(listed(["a", "b"], ", "), "a, b");
+        assert_eq!(listed(Vec::<String>::new(), ", "), "");
+        let long = listed(0..1_000_000, ", ");
+        assert!(long.starts_with("0, 1, 2, ") && long.ends_with(", 19 … and 999980 more"), "{long}");
     }
 
     #[test]

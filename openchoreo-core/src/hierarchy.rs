@@ -1,8 +1,13 @@
 //! Who an object belongs to: its organization, project and component, decided by where it is.
 //!
-//! An object's organization is decided by the namespace that it is in: the Organization's own, or one that an
-//! administrator labelled for it. Labels that the object's author chose never decide; one that contradicts is an
-//! error that the object shows.
+//! An object's organization is decided by the namespace that it is in: the one that an administrator labelled it for,
+//! and of a namespace without that label, the Organization of its name. So an Organization that somebody names like a
+//! namespace of another takes nothing from it. Labels that the object's author chose never decide; one that contradicts
+//! is an error that the object shows.
+//!
+//! A parent that is *missing* is something else than one that is *going*. A label that is stripped for a moment, an
+//! Organization that is restored last, an object that cannot be read: these are missing, nothing new is made, and what
+//! runs stays. Only what is being deleted takes away what runs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +20,7 @@ use openchoreo_types::v1alpha1::{
 };
 
 use crate::conditions::{CommonReason, Finding};
-use crate::kind::PlaneKey;
+use crate::kind::{ObjectKey, PlaneKey};
 use crate::labels;
 use crate::naming::{CellId, ComponentId};
 use crate::planner::PlanContext;
@@ -33,6 +38,24 @@ pub enum HierarchyError {
     NoOrganization {
         /// The namespace.
         namespace: String,
+    },
+    /// The namespace is labelled for an organization that does not exist.
+    #[error(
+        "namespace `{namespace}` is labelled for Organization `{organization}`, which does not exist; create it, or correct the label `openchoreo.dev/organization`"
+    )]
+    OrganizationNotFound {
+        /// The namespace.
+        namespace: String,
+        /// The organization that its label names.
+        organization: String,
+    },
+    /// The organization of the namespace is going.
+    #[error("Organization `{organization}`, which namespace `{namespace}` is of, is being deleted")]
+    OrganizationDeleting {
+        /// The namespace.
+        namespace: String,
+        /// The organization.
+        organization: String,
     },
     /// A label names another parent than the one that the namespace decides.
     #[error("label `{label}` says `{claimed}`, but the object is in {actual}; correct the label or move the object")]
@@ -75,7 +98,10 @@ pub enum HierarchyError {
 impl From<HierarchyError> for Finding {
     fn from(error: HierarchyError) -> Self {
         let reason = match &error {
-            HierarchyError::NoOrganization { .. } => CommonReason::NamespaceNotInOrganization,
+            HierarchyError::NoOrganization { .. } | HierarchyError::OrganizationNotFound { .. } => {
+                CommonReason::NamespaceNotInOrganization
+            }
+            HierarchyError::OrganizationDeleting { .. } => CommonReason::OrganizationDeleting,
             HierarchyError::Contradiction { .. } => CommonReason::LabelContradiction,
             HierarchyError::Duplicate { .. } => CommonReason::DuplicateIdentity,
             HierarchyError::MissingLabel { .. } | HierarchyError::NotFound { .. } => CommonReason::ParentNotFound,
@@ -97,19 +123,28 @@ pub struct Home {
 /// Finds out what a namespace is for.
 ///
 /// # Errors
-/// The namespace belongs to no organization.
+/// The namespace belongs to no organization, or to one that is being deleted.
 pub fn home(cx: &PlanContext<'_>, namespace: &str) -> Result<Home, HierarchyError> {
-    let exists =
-        |name: &str| cx.written::<Organization>("", name).is_some_and(|o| o.metadata.deletion_timestamp.is_none());
-    if exists(namespace) {
-        return Ok(Home { organization: namespace.to_owned(), project: None });
-    }
-    let labels = cx.get::<Namespace>("", namespace).and_then(|n| n.metadata.labels.clone()).unwrap_or_default();
-    match labels.get(labels::ORGANIZATION) {
-        Some(organization) if exists(organization) => {
-            Ok(Home { organization: organization.clone(), project: labels.get(labels::PROJECT).cloned() })
+    let in_namespace = namespace.to_owned();
+    let live = cx.get::<Namespace>("", namespace);
+    let label = |key: &str| live.as_deref().and_then(|live| label_of(live, key));
+    let (organization, is_labelled) = match label(labels::ORGANIZATION) {
+        Some(organization) => (organization, true),
+        None => (namespace, false),
+    };
+    match cx.control().stored_written(&ObjectKey::of::<Organization>("", organization)) {
+        None if is_labelled => {
+            Err(HierarchyError::OrganizationNotFound { namespace: in_namespace, organization: organization.to_owned() })
         }
-        _ => Err(HierarchyError::NoOrganization { namespace: namespace.to_owned() }),
+        None => Err(HierarchyError::NoOrganization { namespace: in_namespace }),
+        Some(found) if found.is_deleting() => {
+            Err(HierarchyError::OrganizationDeleting { namespace: in_namespace, organization: organization.to_owned() })
+        }
+        Some(_) => Ok(Home {
+            organization: organization.to_owned(),
+            // The organization's own namespace is of no one project.
+            project: label(labels::PROJECT).filter(|_| organization != namespace).map(str::to_owned),
+        }),
     }
 }
 
@@ -219,10 +254,14 @@ fn elder_twin(cx: &PlanContext<'_>, organization: &str, component: &Component) -
         .find(|namespace| claimed_organization(cx, namespace).as_deref() == Some(organization))
 }
 
-/// The organization that a namespace says it is of, whether that organization exists (any more) or not: for cleaning.
+/// The organization that a namespace is of, whether that organization exists (any more) or is going: for cleaning.
+/// Nothing where that is not known, as while the label of a namespace is missing: then nothing may be concluded from it.
 pub fn claimed_organization(cx: &PlanContext<'_>, namespace: &str) -> Option<String> {
-    let labelled = cx.get::<Namespace>("", namespace)?.metadata.labels.clone().unwrap_or_default();
-    Some(labelled.get(labels::ORGANIZATION).cloned().unwrap_or_else(|| namespace.to_owned()))
+    let live = cx.control().stored_written(&ObjectKey::of::<Namespace>("", namespace));
+    if let Some(organization) = live.as_deref().and_then(|live| live.label(labels::ORGANIZATION)) {
+        return Some(organization);
+    }
+    cx.control().stored_written(&ObjectKey::of::<Organization>("", namespace)).map(|_| namespace.to_owned())
 }
 
 /// Places an object that names its component by label: a track, an artifact, a deployment, an endpoint.

@@ -116,13 +116,13 @@ impl Offline {
 
     /// Puts an object into a plane, completing what a server would: uid, generation.
     pub fn put(&mut self, plane: &PlaneKey, kind: Kind, object: Value) -> Option<()> {
-        let stored = self.completed(plane, kind, object)?;
+        let stored = self.completed(plane, kind, object, false)?;
         self.core.put(plane, kind, stored);
         Some(())
     }
 
     /// An object as a server would keep it.
-    fn completed(&self, plane: &PlaneKey, kind: Kind, mut object: Value) -> Option<Stored> {
+    fn completed(&self, plane: &PlaneKey, kind: Kind, mut object: Value, is_apply: bool) -> Option<Stored> {
         let key = crate::world::key_of(kind, &object)?;
         let old = self.core.world().get(plane, &key).map(|old| old.json());
         let metadata = object.get_mut("metadata")?.as_object_mut()?;
@@ -138,10 +138,16 @@ impl Offline {
         };
         metadata.entry("uid").or_insert_with(|| uid.into());
         if let Some(Value::Array(held)) = inherited("finalizers") {
-            let given = metadata.entry("finalizers").or_insert_with(|| Value::Array(Vec::new()));
-            if let Some(given) = given.as_array_mut() {
-                let missing: Vec<Value> = held.into_iter().filter(|one| !given.contains(one)).collect();
-                given.extend(missing);
+            match metadata.get_mut("finalizers").and_then(Value::as_array_mut) {
+                None => {
+                    metadata.insert("finalizers".to_owned(), Value::Array(held));
+                }
+                // An apply adds to those that others hold.
+                Some(given) if is_apply => {
+                    let missing: Vec<Value> = held.into_iter().filter(|one| !given.contains(one)).collect();
+                    given.extend(missing);
+                }
+                Some(_) => {}
             }
         }
         let generation = inherited("generation").and_then(|g| g.as_i64()).unwrap_or(0);
@@ -284,7 +290,7 @@ impl Offline {
         let not_found = || Answer::NotFound(format!("{key} does not exist"));
         match (operation, live) {
             (Operation::Apply { object: wanted, to_status: false, .. }, _) => {
-                object(self.completed(plane, key.kind, wanted))
+                object(self.completed(plane, key.kind, wanted, true))
             }
             (_, None) => not_found(),
             (Operation::Get { .. }, Some(live)) => object(Stored::new(key.kind, live.json())),

@@ -310,6 +310,12 @@ impl PlaneView<'_, '_> {
         found.into_iter().map(|object| (object.key(select.kind), object)).collect()
     }
 
+    /// The same; a change of their status alone does not wake the reader.
+    pub fn list_stored_written(&self, select: &Select) -> Vec<(ObjectKey, Arc<Stored>)> {
+        let found = self.objects(select, Depth::Written);
+        found.into_iter().map(|object| (object.key(select.kind), object)).collect()
+    }
+
     /// All objects of an owner, of every kind.
     pub fn owned_by(&self, owner: &str) -> Vec<(ObjectKey, Arc<Stored>)> {
         self.owned(owner, Depth::Whole)

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::conditions::{CommonReason, Finding};
 use crate::kind::{ObjectKey, PlaneKey};
 use crate::labels::Owner;
-use crate::plan::Plan;
+use crate::plan::{Inventory, Plan};
 use crate::planner::PlanContext;
 use crate::world::{PlaneState, Serves};
 
@@ -125,11 +125,20 @@ enum Registration {
 }
 
 fn registration(cx: &PlanContext<'_>, plane: &PlaneRef) -> Registration {
-    match cx.control().stored(&ObjectKey::registration(plane)).map(|registered| registered.is_deleting()) {
+    match cx.control().stored_written(&ObjectKey::registration(plane)).map(|registered| registered.is_deleting()) {
         None => Registration::Gone,
         Some(true) => Registration::Leaving,
         Some(false) => Registration::Present,
     }
+}
+
+/// Drops recorded planes where an owner is seen to have nothing, for a pass that neither wants nor removes anything.
+pub fn forget_clean(cx: &PlanContext<'_>, owner: &Owner, recorded: &mut Vec<PlaneRef>) {
+    recorded.retain(|plane| {
+        let key = PlaneKey::Remote(plane.clone());
+        let is_seen = matches!(cx.plane_state(&key), PlaneState::Connected { .. }) && unseen_kinds(cx, &key).is_empty();
+        !is_seen || cx.has_any(&key, &owner.label_value())
+    });
 }
 
 /// Kinds of which a plane may hold objects that cannot be seen, since it serves them in other versions only.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use openchoreo_core::conditions::listed;
 use openchoreo_core::hierarchy::ComponentScope;
 use openchoreo_core::labels;
 use openchoreo_core::planner::PlanContext;
@@ -28,7 +29,7 @@ impl Groups {
         if self.missing.is_empty() {
             return None;
         }
-        let names = self.missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let names = listed(self.missing.iter().map(|name| format!("`{name}`")), ", ");
         let places = if scope.namespace() == scope.organization {
             format!("namespace `{}`", scope.organization)
         } else {

@@ -174,8 +174,10 @@ impl Problems {
             return;
         }
         if schema.x_kubernetes_int_or_string == Some(true) {
-            if !is_of_type(value, "integer") && !value.is_string() {
-                self.add(path, format!("must be a whole number or text, not {}", shown(value)), None);
+            match value {
+                Value::String(text) => self.check_text(path, text, schema),
+                _ if is_of_type(value, "integer") => {}
+                _ => self.add(path, format!("must be a whole number or text, not {}", shown(value)), None),
             }
             return;
         }
@@ -195,6 +197,9 @@ impl Problems {
     }
 
     fn check_object(&mut self, path: &str, fields: &Map<String, Value>, schema: &JSONSchemaProps) {
+        if let Some(most) = schema.max_properties.filter(|most| is_more(fields.len(), *most)) {
+            return self.add(path, format!("must have {most} entries or fewer, not {}", fields.len()), None);
+        }
         let none = BTreeMap::new();
         let properties = schema.properties.as_ref().unwrap_or(&none);
         let is_open = schema.x_kubernetes_preserve_unknown_fields == Some(true);
@@ -224,6 +229,10 @@ impl Problems {
     }
 
     fn check_array(&mut self, path: &str, items: &[Value], schema: &JSONSchemaProps) {
+        if let Some(most) = schema.max_items.filter(|most| is_more(items.len(), *most)) {
+            // What is wrong with each of so many is not worth reading.
+            return self.add(path, format!("must have {most} entries or fewer, not {}", items.len()), None);
+        }
         if let Some(JSONSchemaPropsOrArray::Schema(item_schema)) = &schema.items {
             for (index, item) in items.iter().enumerate() {
                 self.check(&format!("{path}[{index}]"), item, item_schema);
@@ -302,6 +311,10 @@ impl Problems {
 
 fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+fn is_more(length: usize, most: i64) -> bool {
+    i64::try_from(length).unwrap_or(i64::MAX) > most
 }
 
 fn is_empty(value: Option<&Value>) -> bool {

@@ -4,6 +4,7 @@
 
 use kube::Resource;
 use kube::core::ObjectMeta;
+use openchoreo_core::conditions::listed;
 use openchoreo_core::hierarchy::{ComponentScope, child_labels, name_of};
 use openchoreo_core::labels::{self, annotations};
 use openchoreo_types::common::{Application, EndpointType, Task, TaskSchedule};
@@ -116,10 +117,10 @@ pub(super) fn describe(component: Option<&Component>, build: &Build, artifact: &
     let name = name_of(artifact);
     let templates =
         artifact.spec.configuration.as_ref().map(|configuration| configuration.endpoint_templates.as_slice());
-    let names: Vec<_> =
-        templates.unwrap_or_default().iter().filter_map(|template| template.metadata.name.as_deref()).collect();
-    if !names.is_empty() {
-        return format!("DeployableArtifact `{name}` has the endpoints {}", names.join(", "));
+    let mut names =
+        templates.unwrap_or_default().iter().filter_map(|template| template.metadata.name.as_deref()).peekable();
+    if names.peek().is_some() {
+        return format!("DeployableArtifact `{name}` has the endpoints {}", listed(names, ", "));
     }
     let serves = component.is_some_and(|component| component.spec.component_type() == ComponentType::Service);
     if serves {

@@ -48,6 +48,10 @@ const STARTED_FROM: &str = "openchoreo.dev/build-generation";
 /// Annotation of a run: the engine that started it, and that reads it back.
 const STARTED_BY: &str = "openchoreo.dev/build-engine";
 
+/// The longest reference to an image that a run may report, in bytes: far above what registries take, and within what a
+/// status may hold.
+const IMAGE_LIMIT: usize = 4 * 1024;
+
 /// Runs builds, and makes artifacts of their results.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BuildPlanner;
@@ -309,6 +313,14 @@ impl<'w> Pass<'_, 'w> {
             self.draft.find(ArtifactReason::ImageNotReported, message);
             return self.fail(message.to_owned());
         };
+        if image.len() > IMAGE_LIMIT {
+            let message = format!(
+                "the run reports an image whose reference has {} bytes, and at most {IMAGE_LIMIT} can be one; correct the output `image` of its `push-step`",
+                image.len()
+            );
+            self.draft.find(ArtifactReason::ImageNotReported, &message);
+            return self.fail(message);
+        }
         self.draft.status.image_status = Some(BuiltImage { image: image.clone() });
         let name = name_of(self.build);
         let namespace = self.build.metadata.namespace.as_deref().unwrap_or_default();
@@ -419,16 +431,14 @@ impl<'w> Pass<'_, 'w> {
 
     /// Cleans the recorded planes except the one to keep, and records what is left.
     fn settle(&mut self, kept: Option<&PlaneKey>) -> Vec<Finding> {
-        let organization = place::organization_of(self.cx, self.build);
-        let shared = place::shared_owner(&organization);
         let recorded = self.build.status.as_ref().map(|status| status.planes.clone()).unwrap_or_default();
         let mut planes: Vec<_> = kept.and_then(PlaneKey::remote).cloned().into_iter().collect();
         let mut waiting = Vec::new();
         for plane in recorded {
-            let mut owners = vec![&self.owner];
-            if place::is_last_there(self.cx, self.build, &organization, &plane) {
-                owners.push(&shared);
-            }
+            let shared = place::organization_there(self.cx, self.build, &self.owner, &plane)
+                .filter(|organization| place::is_last_there(self.cx, self.build, organization, &plane))
+                .map(|organization| place::shared_owner(&organization));
+            let owners: Vec<&Owner> = [&self.owner].into_iter().chain(&shared).collect();
             let settled = settle(self.cx, &mut self.plan, &owners, std::slice::from_ref(&plane), kept);
             planes.extend(settled.planes);
             waiting.extend(settled.waiting);

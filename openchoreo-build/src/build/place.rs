@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 use openchoreo_core::conditions::{CommonReason, Finding};
-use openchoreo_core::hierarchy::{ComponentScope, home_of, label_of, name_of, scope_by_name, track_name, tracks_of};
-use openchoreo_core::kind::PlaneKey;
+use openchoreo_core::hierarchy::{
+    ComponentScope, claimed_organization, home_of, label_of, name_of, scope_by_name, track_name, tracks_of,
+};
+use openchoreo_core::kind::{ObjectKey, PlaneKey};
 use openchoreo_core::labels::{self, Owner, plane};
 use openchoreo_core::naming::LabelValue;
 use openchoreo_core::planner::PlanContext;
 use openchoreo_core::planners::DEFAULT_TRACK;
 use openchoreo_core::platform::INDEX_PLANE;
-use openchoreo_core::world::Select;
+use openchoreo_core::world::{Select, Stored};
 use openchoreo_types::common::{PlaneKind, PlaneRef};
 use openchoreo_types::v1alpha1::{Build, BuildPlane, DataPlane};
 
@@ -138,17 +141,9 @@ pub(super) fn choose_plane(cx: &PlanContext<'_>, organization: &str, build: &Bui
     }
 }
 
-/// Whether a recorded plane is registered and stays so.
+/// Whether a recorded plane is registered and stays so, whether its registration can be read or not.
 pub(super) fn is_registered(cx: &PlanContext<'_>, plane: &PlaneRef) -> bool {
-    let deleted = match plane.kind {
-        PlaneKind::DataPlane => cx
-            .written::<DataPlane>(&plane.namespace, &plane.name)
-            .map(|plane| plane.metadata.deletion_timestamp.is_some()),
-        PlaneKind::BuildPlane => cx
-            .written::<BuildPlane>(&plane.namespace, &plane.name)
-            .map(|plane| plane.metadata.deletion_timestamp.is_some()),
-    };
-    deleted == Some(false)
+    cx.control().stored_written(&ObjectKey::registration(plane)).is_some_and(|registration| !registration.is_deleting())
 }
 
 /// Where images go by the registration of a plane; only DataPlanes name a registry.
@@ -163,22 +158,40 @@ pub(super) fn shared_owner(organization: &str) -> Owner {
     Owner::object("BuildNamespace", "", organization)
 }
 
-/// Whether what builds of an organization share in a plane may go with a build: no other build stays there.
+/// Whether what builds of an organization share in a plane may go with a build: no other build stays there. One that
+/// cannot be read stays too, and so does one of whose organization nothing is known at the moment.
 pub(super) fn is_last_there(cx: &PlanContext<'_>, build: &Build, organization: &str, plane: &PlaneRef) -> bool {
     if !is_registered(cx, plane) {
         // The plane is leaving, so all builds leave it; each helps to clean.
         return true;
     }
     let there = format!("{}/{}/{}", plane.kind.as_str(), plane.namespace, plane.name);
-    let stays = |other: &Build| {
-        let of = organization_of(cx, other);
-        other.metadata.deletion_timestamp.is_none() && other.metadata.uid != build.metadata.uid && of == organization
+    let stays = |key: &ObjectKey, other: &Stored| {
+        !other.is_deleting()
+            && Some(other.uid()) != build.metadata.uid
+            && claimed_organization(cx, &key.namespace).is_none_or(|of| of == organization)
     };
-    !cx.list::<Build>(Select::of::<Build>().index(INDEX_PLANE, there)).iter().any(|other| stays(other))
+    let select = Select::of::<Build>().index(INDEX_PLANE, there);
+    !cx.control().list_stored(&select).iter().any(|(key, other)| stays(key, other))
 }
 
-/// The organization of a build, for cleaning: whether it exists any more or not.
-pub(super) fn organization_of(cx: &PlanContext<'_>, build: &Build) -> String {
-    let namespace = build.metadata.namespace.as_deref().unwrap_or_default();
-    openchoreo_core::hierarchy::claimed_organization(cx, namespace).unwrap_or_else(|| namespace.to_owned())
+/// The organization of what a build has in a plane, for cleaning, whether it exists any more or not: the one that its
+/// namespace is of, and where that is not known, the one that the namespace of its run there is for.
+pub(super) fn organization_there(
+    cx: &PlanContext<'_>,
+    build: &Build,
+    owner: &Owner,
+    plane: &PlaneRef,
+) -> Option<String> {
+    claimed_organization(cx, build.metadata.namespace.as_deref().unwrap_or_default()).or_else(|| {
+        let plane = PlaneKey::Remote(plane.clone());
+        let plane = cx.at(&plane);
+        let (run, _) = plane.owned_by(&owner.label_value()).into_iter().next()?;
+        let namespace = plane.stored(&ObjectKey::of::<Namespace>("", run.namespace))?;
+        let said = namespace.annotation(labels::OWNED_BY)?;
+        let organization = said.strip_prefix("BuildNamespace//")?;
+        // The annotation is for people; the label is what counts, and must say the same.
+        let is_said_by_both = namespace.has_label(labels::OWNER, &shared_owner(organization).label_value());
+        is_said_by_both.then(|| organization.to_owned())
+    })
 }

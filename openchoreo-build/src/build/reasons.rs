@@ -61,7 +61,7 @@ openchoreo_core::reasons! {
         ArtifactDeleted => DeployableArtifactCreated = False, "the DeployableArtifact was deleted after it had been created; it is not created again",
         ArtifactNameTaken => DeployableArtifactCreated = False, "a DeployableArtifact of this name exists that is not of this Build; create a Build of another name",
         DescriptorInvalid => DeployableArtifactCreated = False, "the descriptor `workload.yaml` in the repository cannot be used; correct it and create a new Build",
-        ImageNotReported => DeployableArtifactCreated = False, "the run succeeded but did not say which image it pushed; its push step needs an output `image`",
+        ImageNotReported => DeployableArtifactCreated = False, "the run succeeded but did not say which image it pushed, or said what can be none; its push step needs an output `image`",
     }
 }
 

@@ -67,6 +67,9 @@ fn a_descriptor_that_cannot_be_used_is_answered_with_the_field_and_what_would_be
         ("metadata: {name: cart}\nschedule: {cron: never}".to_owned(), "five fields"),
         ("- a list".to_owned(), "cannot be read"),
         ("x".repeat(300_000), "longer than"),
+        (one_endpoint(&format!("    basePath: /{}\n", "a".repeat(5_000))), "`endpoints[0].basePath`"),
+        (format!("metadata: {{name: cart}}\nschedule: {{cron: '{} * * * *'}}", "1,".repeat(3_000)), "`schedule.cron`"),
+        (one_endpoint(&format!("    networkVisibilities: {}\n", "[".repeat(100_000))), "cannot be read"),
     ] {
         let error = Descriptor::parse(&text).expect_err("a descriptor that cannot be used");
         assert!(chain(&error).contains(answer), "`{answer}` is missing in: {}", chain(&error));

@@ -1,9 +1,10 @@
 //! The life of a Build, from its first pass to the last thing that it leaves behind.
 
 use jiff::ToSpan;
+use k8s_openapi::api::core::v1::Namespace;
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
 use openchoreo_core::world::{Disconnect, PlaneState};
-use openchoreo_types::v1alpha1::{Build, BuildPlane, DeployableArtifact};
+use openchoreo_types::v1alpha1::{Build, BuildPlane, DeployableArtifact, Organization};
 use serde_json::{Value, json};
 
 use crate::laptop::{IMAGE, Laptop, build_spec, builds, cluster, platform, run_status, start, succeeded};
@@ -79,6 +80,20 @@ fn a_failed_step_says_why_and_where_to_look_and_is_not_tried_again() {
     assert_eq!(laptop.workflows(&builds()), Vec::<Value>::new());
     assert_eq!(laptop.message("one", "StepCloneSucceeded"), message);
     assert_eq!(laptop.artifact("one"), None);
+}
+
+#[test]
+fn an_image_that_can_be_none_is_not_taken_over() {
+    let platform = platform();
+    let mut laptop = Laptop::with_plane(&platform);
+    laptop.build("acme", "one");
+    laptop.settle();
+    let mut status = succeeded(None);
+    status["nodes"]["run-2"]["outputs"]["parameters"][0]["value"] = "a".repeat(100_000).into();
+    laptop.report(&builds(), status);
+    assert_eq!(laptop.condition("one", "DeployableArtifactCreated"), "False/ImageNotReported");
+    assert_eq!(laptop.build_object("one")["status"].get("imageStatus"), None);
+    assert!(laptop.message("one", "Ready").contains("100000 bytes"), "{}", laptop.message("one", "Ready"));
 }
 
 #[test]
@@ -316,6 +331,80 @@ fn the_last_build_takes_everything_with_it_and_others_leave_what_is_shared() {
     laptop.settle();
     assert!(!laptop.build_exists("two"));
     assert!(laptop.offline.world().all(&builds()).is_empty());
+}
+
+#[test]
+fn what_builds_share_stays_while_nothing_says_whose_another_build_is() {
+    let platform = platform();
+    let mut laptop = Laptop::with_plane(&platform);
+    let namespace = |labels: Value| json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "more", "labels": labels } });
+    laptop.apply(namespace(json!({ "openchoreo.dev/organization": "acme" })));
+    let mut spec = build_spec();
+    spec["owner"]["componentName"] = "orders".into();
+    laptop.apply(json!({
+        "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Component",
+        "metadata": { "name": "orders", "namespace": "more" },
+        "spec": { "owner": { "projectName": "shop" }, "type": "WebApplication" },
+    }));
+    laptop.build_with("more", "other", json!({}), spec);
+    laptop.build("acme", "one");
+    laptop.settle();
+    assert_eq!((laptop.workflows(&builds()).len(), laptop.namespaces(&builds()).len()), (2, 1));
+    laptop.apply(namespace(json!({})));
+    laptop.settle();
+    laptop.delete_build("one");
+    laptop.settle();
+    assert!(!laptop.build_exists("one"));
+    assert_eq!((laptop.workflows(&builds()).len(), laptop.namespaces(&builds()).len()), (1, 1));
+    // The last one knows by its run what it shares, although its own namespace still says nothing.
+    laptop.offline.delete(&PlaneKey::Control, &ObjectKey::of::<Build>("more", "other"));
+    laptop.settle();
+    assert!(laptop.offline.world().all(&builds()).is_empty());
+}
+
+#[test]
+fn a_registration_or_a_build_that_cannot_be_read_takes_nothing_away() {
+    let platform = platform();
+    let mut laptop = Laptop::with_plane(&platform);
+    laptop.build("acme", "one");
+    laptop.build("acme", "two");
+    laptop.settle();
+    let before = laptop.offline.world().all(&builds()).len();
+    for key in [ObjectKey::of::<BuildPlane>("acme", "builds"), ObjectKey::of::<Build>("acme", "two")] {
+        let mut spoiled = laptop.get(&PlaneKey::Control, &key).unwrap();
+        spoiled["spec"] = json!({ "kubernetesCluster": "no object", "owner": "no object" });
+        laptop.offline.put(&PlaneKey::Control, key.kind, spoiled).unwrap();
+    }
+    laptop.settle();
+    assert_eq!(laptop.offline.world().all(&builds()).len(), before);
+    laptop.delete_build("one");
+    laptop.settle();
+    assert!(!laptop.build_exists("one"));
+    assert_eq!((laptop.workflows(&builds()).len(), laptop.namespaces(&builds()).len()), (1, 1));
+}
+
+#[test]
+fn an_organization_waits_for_its_builds_and_takes_the_plane_after_them() {
+    let platform = platform();
+    let mut laptop = Laptop::with_plane(&platform);
+    laptop.build("acme", "one");
+    laptop.settle();
+    let mut run = laptop.workflows(&builds()).pop().unwrap();
+    run["metadata"]["finalizers"] = json!(["example.com/held"]);
+    let workflow = Kind::of::<openchoreo_types::foreign::argo::Workflow>();
+    laptop.offline.put(&builds(), workflow, run.clone()).unwrap();
+    laptop.offline.delete(&PlaneKey::Control, &ObjectKey::of::<Organization>("", "acme"));
+    laptop.settle();
+    let namespace = laptop.get(&PlaneKey::Control, &ObjectKey::of::<Namespace>("", "acme")).unwrap();
+    assert_eq!(namespace["metadata"].get("deletionTimestamp"), None);
+    let plane = laptop.get(&PlaneKey::Control, &ObjectKey::of::<BuildPlane>("acme", "builds")).unwrap();
+    assert_eq!(plane["metadata"].get("deletionTimestamp"), None);
+    run["metadata"]["finalizers"] = json!([]);
+    laptop.offline.put(&builds(), workflow, run.clone()).unwrap();
+    laptop.delete_object(&builds(), workflow, &run);
+    laptop.settle();
+    assert!(laptop.offline.world().all(&builds()).is_empty());
+    assert!(laptop.offline.world().all(&PlaneKey::Control).is_empty());
 }
 
 #[test]

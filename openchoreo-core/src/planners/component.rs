@@ -19,6 +19,7 @@ use crate::labels::{self, Owner, finalizers};
 use crate::naming::{LabelValue, NameError};
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
+use crate::planners::deletion::delete_all;
 
 /// Name of the track that a component with a build section gets where it has none.
 pub const DEFAULT_TRACK: &str = "default";
@@ -167,21 +168,11 @@ fn want_default_track(
 /// Deletes what names the component by label; gives how much is left.
 fn delete_children(cx: &PlanContext<'_>, plan: &mut Plan, component: &Component) -> usize {
     let namespace = component.metadata.namespace.as_deref().unwrap_or_default();
-    fn sweep<K>(cx: &PlanContext<'_>, plan: &mut Plan, namespace: &str, component: &str) -> usize
-    where
-        K: PlatformKind,
-        K::Scope: 'static,
-    {
-        let left = cx.list_written::<K>(children_of(namespace, component));
-        for object in &left {
-            plan.delete_object(&**object);
-        }
-        left.len()
-    }
+    let children = || children_of(namespace, name_of(component));
     // Tracks and builds first: they would make the others anew.
-    sweep::<DeploymentTrack>(cx, plan, namespace, name_of(component))
-        + sweep::<Build>(cx, plan, namespace, name_of(component))
-        + sweep::<DeployableArtifact>(cx, plan, namespace, name_of(component))
-        + sweep::<Deployment>(cx, plan, namespace, name_of(component))
-        + sweep::<Endpoint>(cx, plan, namespace, name_of(component))
+    delete_all::<DeploymentTrack>(cx, plan, children())
+        + delete_all::<Build>(cx, plan, children())
+        + delete_all::<DeployableArtifact>(cx, plan, children())
+        + delete_all::<Deployment>(cx, plan, children())
+        + delete_all::<Endpoint>(cx, plan, children())
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::Namespace;
 use openchoreo_types::v1alpha1::{DeploymentPipeline, Environment, Organization};
 
+use crate::conditions::listed;
 use crate::hierarchy::home_of;
 use crate::plan::{Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
@@ -30,35 +31,58 @@ pub fn first_environment(pipeline: &DeploymentPipeline) -> Option<&str> {
 }
 
 /// An environment that the paths of a pipeline lead back to, with the way; nothing where they lead forward only.
+///
+/// The walk keeps its way in a list of its own: how far it goes is up to whoever wrote the pipeline, and must not be up
+/// to the stack.
 fn cycle(pipeline: &DeploymentPipeline) -> Option<Vec<&str>> {
     let mut next: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for path in &pipeline.spec.promotion_paths {
         let targets = path.target_environment_refs.iter().map(|target| target.name.as_str());
         next.entry(&path.source_environment_ref).or_default().extend(targets);
     }
-    let mut done = BTreeSet::new();
-    next.keys().find_map(|start| walk(start, &next, &mut Vec::new(), &mut done))
+    let none = BTreeSet::new();
+    let targets_of = |environment: &str| next.get(environment).unwrap_or(&none).iter();
+    // Every environment that was met: its place on the way, or nothing once all that follows it has been walked.
+    let mut met: BTreeMap<&str, Option<usize>> = BTreeMap::new();
+    for start in next.keys() {
+        if met.contains_key(start) {
+            continue;
+        }
+        met.insert(start, Some(0));
+        let mut way = vec![(*start, targets_of(start))];
+        while let Some((at, targets)) = way.last_mut() {
+            let Some(target) = targets.next() else {
+                met.insert(at, None);
+                way.pop();
+                continue;
+            };
+            match met.get(target) {
+                Some(Some(place)) => {
+                    let round = way.iter().skip(*place).map(|(environment, _)| *environment);
+                    return Some(round.chain([*target]).collect());
+                }
+                Some(None) => {}
+                None => {
+                    met.insert(target, Some(way.len()));
+                    way.push((target, targets_of(target)));
+                }
+            }
+        }
+    }
+    None
 }
 
-fn walk<'a>(
-    at: &'a str,
-    next: &BTreeMap<&'a str, BTreeSet<&'a str>>,
-    way: &mut Vec<&'a str>,
-    done: &mut BTreeSet<&'a str>,
-) -> Option<Vec<&'a str>> {
-    if let Some(start) = way.iter().position(|seen| *seen == at) {
-        let mut found: Vec<_> = way.iter().skip(start).copied().collect();
-        found.push(at);
-        return Some(found);
+/// A way in words, which always ends where it began.
+fn described(way: &[&str]) -> String {
+    match way {
+        [start, inner @ .., end] => [*start, &listed(inner, " → "), *end]
+            .iter()
+            .filter(|part| !part.is_empty())
+            .copied()
+            .collect::<Vec<_>>()
+            .join(" → "),
+        short => short.concat(),
     }
-    if done.contains(at) {
-        return None;
-    }
-    way.push(at);
-    let found = next.get(at).into_iter().flatten().find_map(|target| walk(target, next, way, done));
-    way.pop();
-    done.insert(at);
-    found
 }
 
 /// Checks pipelines.
@@ -97,7 +121,7 @@ impl Planner for DeploymentPipelinePlanner {
                 if let Some(way) = cycle(pipeline) {
                     draft.find(
                         DeploymentPipelineReason::PromotionCycle,
-                        format!("`spec.promotionPaths` leads in a circle: {}", way.join(" → ")),
+                        format!("`spec.promotionPaths` leads in a circle: {}", described(&way)),
                     );
                 } else if named.is_empty() {
                     draft.find(
@@ -110,7 +134,7 @@ impl Planner for DeploymentPipelinePlanner {
                         format!("{} environments", named.len()),
                     );
                 } else {
-                    let list = missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                    let list = listed(missing.iter().map(|name| format!("`{name}`")), ", ");
                     draft.find(
                         DeploymentPipelineReason::EnvironmentNotFound,
                         format!(

@@ -5,11 +5,13 @@ use openchoreo_types::v1alpha1::{DataPlane, Deployment, Environment, Organizatio
 
 use crate::conditions::CommonReason;
 use crate::hierarchy::{claimed_organization, environment_of, home_of, name_of};
+use crate::kind::ObjectKey;
 use crate::labels::{self, finalizers};
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
+use crate::planners::deletion::delete_those;
 use crate::remote::usable;
-use crate::world::Select;
+use crate::world::{Select, Stored};
 
 crate::reasons! {
     /// Why an Environment is or is not ready.
@@ -40,15 +42,11 @@ impl Planner for EnvironmentPlanner {
         let mut plan = Plan::new();
         let mut draft = StatusDraft::of(environment);
         if environment.metadata.deletion_timestamp.is_some() {
-            let deployments = cx.list::<Deployment>(Select::of::<Deployment>().label(labels::ENVIRONMENT, name));
-            let ours = |deployment: &&std::sync::Arc<Deployment>| {
-                let of = deployment.metadata.namespace.as_deref().unwrap_or_default();
-                of == namespace || claimed_organization(cx, of).as_deref() == Some(namespace)
+            let ours = |key: &ObjectKey, _: &Stored| {
+                key.namespace == namespace || claimed_organization(cx, &key.namespace).as_deref() == Some(namespace)
             };
-            let left: Vec<_> = deployments.iter().filter(ours).collect();
-            for deployment in &left {
-                plan.delete_object(&***deployment);
-            }
+            let select = Select::of::<Deployment>().label(labels::ENVIRONMENT, name);
+            let left = delete_those::<Deployment>(cx, &mut plan, select, ours);
             if left.is_empty() {
                 plan.finalizer = Finalizer::Release(finalizers::ENVIRONMENT);
             }

@@ -1,6 +1,7 @@
 //! Planners of the platform kinds: the frame in which components are built and deployed.
 
 mod component;
+pub mod deletion;
 mod deployment_pipeline;
 mod environment;
 mod organization;

@@ -1,18 +1,31 @@
 //! Organization: a tenant, and the namespace of its own that holds its projects, environments and planes.
+//!
+//! Deletion goes in an order, since cleaning a plane needs its registration and the Secrets beside it:
+//! 1. projects, and with them their components, in every namespace of the organization; then what is left without a
+//!    project or a component. What they have in planes goes with them.
+//! 2. environments and planes. A plane that cannot be reached is deleted before that, which starts the time after which
+//!    it is given up; while it holds something, its own finalizer keeps it.
+//! 3. the organization's own namespace, and everything else that is in it. Namespaces that an administrator labelled
+//!    for the organization stay.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::ObjectMeta;
 use openchoreo_types::PlatformKind;
-use openchoreo_types::v1alpha1::Organization;
+use openchoreo_types::v1alpha1::{
+    Build, BuildPlane, Component, DataPlane, DeployableArtifact, Deployment, DeploymentTrack, Endpoint, Environment,
+    Organization, Project,
+};
 
-use crate::conditions::CommonReason;
-use crate::hierarchy::name_of;
-use crate::kind::{ObjectKey, PlaneKey};
+use crate::conditions::{CommonReason, listed};
+use crate::hierarchy::{claimed_organization, name_of};
+use crate::kind::{Kind, ObjectKey, PlaneKey};
 use crate::labels::{self, Owner, finalizers};
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
+use crate::planners::deletion::delete_those;
+use crate::world::{PlaneState, Select, Stored};
 
 crate::reasons! {
     /// Why an Organization is or is not ready.
@@ -35,7 +48,18 @@ impl Planner for OrganizationPlanner {
     }
 
     fn uses(&self) -> Uses {
-        Uses::new().control::<Namespace>()
+        Uses::new()
+            .control::<Namespace>()
+            .control::<Project>()
+            .control::<Component>()
+            .control::<DeploymentTrack>()
+            .control::<Build>()
+            .control::<DeployableArtifact>()
+            .control::<Deployment>()
+            .control::<Endpoint>()
+            .control::<DataPlane>()
+            .control::<BuildPlane>()
+            .control::<Environment>()
     }
 
     fn plan(&self, cx: &PlanContext<'_>, organization: &Organization) -> Plan {
@@ -43,33 +67,15 @@ impl Planner for OrganizationPlanner {
         let owner = Owner::object(Organization::KIND, "", name);
         let mut plan = Plan::new();
         let mut draft = StatusDraft::of(organization);
-        let live = cx.control().stored(&ObjectKey::of::<Namespace>("", name));
+        let live = cx.control().stored_written(&ObjectKey::of::<Namespace>("", name));
         if organization.metadata.deletion_timestamp.is_some() {
-            let ours = live.filter(|n| n.has_label(labels::OWNER, &owner.label_value()) && !is_protected(name));
-            match ours {
-                Some(namespace) => {
-                    plan.delete(
-                        &PlaneKey::Control,
-                        ObjectKey::of::<Namespace>("", name),
-                        &namespace.uid(),
-                        namespace.is_deleting(),
-                    );
-                    draft.find(
-                        CommonReason::Deleting,
-                        format!("namespace `{name}` and what is in it are being deleted"),
-                    );
-                }
-                None => {
-                    plan.finalizer = Finalizer::Release(finalizers::ORGANIZATION);
-                    draft.find(CommonReason::Deleting, "nothing is left to delete");
-                }
-            }
+            draft.find(CommonReason::Deleting, dismantle(cx, &mut plan, &owner, name));
             plan.report(&draft.finish(cx.now()));
             return plan;
         }
         plan.finalizer = Finalizer::Hold(finalizers::ORGANIZATION);
         if let Some(live) = &live
-            && !live.has_label(labels::ORGANIZATION, name)
+            && !is_its_own(live, &owner, name)
         {
             let message = format!(
                 "namespace `{name}` exists and is not this organization's; to hand it over: kubectl label namespace {name} {}={name}",
@@ -103,6 +109,97 @@ impl Planner for OrganizationPlanner {
     }
 }
 
+/// Takes an organization down a step further; says what it waits for.
+fn dismantle(cx: &PlanContext<'_>, plan: &mut Plan, owner: &Owner, name: &str) -> String {
+    let mut left = delete_work(cx, plan, &namespaces_of(cx, name));
+    let is_idle = left.is_empty();
+    // A namespace that is not the organization's holds planes of others.
+    if claimed_organization(cx, name).as_deref() == Some(name) {
+        left.extend(delete_planes(cx, plan, name, is_idle));
+        if is_idle {
+            left.extend(sweep::<Environment>(cx, plan, name));
+        }
+    }
+    if !left.is_empty() {
+        return format!("waits until these are gone: {}", listed(left, ", "));
+    }
+    let key = ObjectKey::of::<Namespace>("", name);
+    let live = cx.control().stored_written(&key);
+    match live.filter(|live| live.has_label(labels::OWNER, &owner.label_value()) && !is_protected(name)) {
+        Some(namespace) => {
+            plan.delete(&PlaneKey::Control, key, &namespace.uid(), namespace.is_deleting());
+            format!("namespace `{name}` and what is in it are being deleted")
+        }
+        None => {
+            plan.finalizer = Finalizer::Release(finalizers::ORGANIZATION);
+            "nothing is left to delete".to_owned()
+        }
+    }
+}
+
+/// The namespaces of an organization: its own, and those that are labelled for it.
+fn namespaces_of(cx: &PlanContext<'_>, name: &str) -> BTreeSet<String> {
+    let labelled = Select::of::<Namespace>().label(labels::ORGANIZATION, name);
+    let mut namespaces: BTreeSet<String> =
+        cx.control().list_stored_written(&labelled).into_iter().map(|(key, _)| key.name).collect();
+    if claimed_organization(cx, name).as_deref() == Some(name) {
+        namespaces.insert(name.to_owned());
+    }
+    namespaces
+}
+
+/// Deletes what people and builds have made in the namespaces of an organization; gives what is waited for.
+///
+/// Parents first, and their children only once no parent is left that deletes them: so an organization of thousands of
+/// components looks at its projects, and not at everything whenever anything in it goes.
+fn delete_work(cx: &PlanContext<'_>, plan: &mut Plan, namespaces: &BTreeSet<String>) -> Vec<ObjectKey> {
+    type Sweep = fn(&PlanContext<'_>, &mut Plan, &str) -> Vec<ObjectKey>;
+    let generations: [Sweep; 7] = [
+        sweep::<Project>,
+        sweep::<Component>,
+        sweep::<DeploymentTrack>,
+        sweep::<Build>,
+        sweep::<DeployableArtifact>,
+        sweep::<Deployment>,
+        sweep::<Endpoint>,
+    ];
+    for sweep in generations {
+        let left: Vec<ObjectKey> = namespaces.iter().flat_map(|namespace| sweep(cx, plan, namespace)).collect();
+        if !left.is_empty() {
+            return left;
+        }
+    }
+    Vec::new()
+}
+
+fn sweep<K>(cx: &PlanContext<'_>, plan: &mut Plan, namespace: &str) -> Vec<ObjectKey>
+where
+    K: PlatformKind,
+    K::Scope: 'static,
+{
+    delete_those::<K>(cx, plan, Select::of::<K>().namespace(namespace), |_, _| true)
+}
+
+/// Deletes the planes that cannot be reached, and when nothing is left to clean all of them; gives those that are left.
+fn delete_planes(cx: &PlanContext<'_>, plan: &mut Plan, name: &str, is_idle: bool) -> Vec<ObjectKey> {
+    let is_done = |plane: &PlaneKey| is_idle || !matches!(cx.plane_state(plane), PlaneState::Connected { .. });
+    let mut left = Vec::new();
+    for kind in [Kind::of::<DataPlane>(), Kind::of::<BuildPlane>()] {
+        for (key, live) in cx.control().list_stored_written(&Select::all(kind).namespace(name)) {
+            let plane = if kind == Kind::of::<DataPlane>() {
+                PlaneKey::data_plane(name, &key.name)
+            } else {
+                PlaneKey::build_plane(name, &key.name)
+            };
+            if is_done(&plane) {
+                plan.delete(&PlaneKey::Control, key.clone(), &live.uid(), live.is_deleting());
+            }
+            left.push(key);
+        }
+    }
+    left
+}
+
 fn namespace_of(name: &str) -> Namespace {
     let own =
         [(labels::MANAGED_BY, labels::managed_by::CONTROL_PLANE), (labels::ORGANIZATION, name), (labels::NAME, name)];
@@ -113,6 +210,14 @@ fn namespace_of(name: &str) -> Namespace {
             ..ObjectMeta::default()
         },
         ..Namespace::default()
+    }
+}
+
+/// Whether a namespace is the organization's own: labelled for it, or made by it and no longer labelled at all.
+fn is_its_own(live: &Stored, owner: &Owner, name: &str) -> bool {
+    match live.label(labels::ORGANIZATION) {
+        Some(organization) => organization == name,
+        None => live.has_label(labels::OWNER, &owner.label_value()),
     }
 }
 

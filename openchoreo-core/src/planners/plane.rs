@@ -6,9 +6,9 @@ use openchoreo_types::PlatformKind;
 use openchoreo_types::common::{KubernetesCluster, PlaneConnection, PlaneRef};
 use openchoreo_types::v1alpha1::{Build, DataPlane, Deployment, Endpoint, Organization};
 
-use crate::conditions::{CommonReason, Finding};
+use crate::conditions::{CommonReason, Finding, cut};
 use crate::hierarchy::home_of;
-use crate::kind::PlaneKey;
+use crate::kind::{Kind, PlaneKey};
 use crate::labels::{self, finalizers};
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
@@ -30,6 +30,9 @@ crate::reasons! {
         Abandoned => Ready = False, "the plane was deleted while it did not answer; what it still holds was given up",
     }
 }
+
+/// The longest version that is shown, in bytes: a plane may call itself what it likes, but must not fill a status.
+const VERSION_LIMIT: usize = 256;
 
 /// Checks the connection of data planes, and empties them before they go.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,7 +99,7 @@ pub fn judge<K: PlatformKind>(
     let connection = match &state {
         PlaneState::Connected { server, version } => Some(PlaneConnection {
             server: server.clone(),
-            version: version.clone(),
+            version: cut(version, VERSION_LIMIT),
             cluster: cx.cluster_identity(key),
             ..PlaneConnection::default()
         }),
@@ -120,6 +123,7 @@ pub fn judge<K: PlatformKind>(
 fn finding(state: &PlaneState) -> Finding {
     match state {
         PlaneState::Connected { server, version, .. } => {
+            let version = cut(version, VERSION_LIMIT);
             Finding::new(PlaneReason::Connected, format!("{server} answers with version {version}"))
         }
         PlaneState::Unknown => Finding::new(PlaneReason::Connecting, "the connection is being made"),
@@ -165,26 +169,49 @@ fn release<K: PlatformKind>(
         );
     }
     let asked = plane.meta().annotations.as_ref().and_then(|a| a.get(labels::ABANDON)).is_some_and(|v| v == "true");
-    let deadline = deleted.checked_add(cx.platform().settings().abandon_after).unwrap_or(Timestamp::MAX);
-    if asked || deadline <= cx.now() {
-        plan.finalizer = Finalizer::Release(finalizer);
-        return Finding::new(
-            PlaneReason::Abandoned,
-            format!("the plane does not answer; the parts of {holders} objects there are given up"),
-        );
+    if asked {
+        return give_up(plan, finalizer, holders);
+    }
+    let Some((since, what)) = out_of_reach(state, deleted) else {
+        let message = format!("{holders} objects have parts there, and the plane is not connected yet");
+        return Finding::new(CommonReason::PlaneNotConnected, message);
+    };
+    let deadline = since.checked_add(cx.platform().settings().abandon_after).unwrap_or(Timestamp::MAX);
+    if deadline <= cx.now() {
+        return give_up(plan, finalizer, holders);
     }
     plan.look_again(deadline);
     let message = format!(
-        "{holders} objects have parts there and the plane does not answer; they are given up at {deadline}, or at once with annotation {}=true",
+        "{holders} objects have parts there and the plane {what}; they are given up at {deadline}, or at once with annotation {}=true",
         labels::ABANDON
     );
     Finding::new(CommonReason::PlaneUnreachable, message)
 }
 
-/// How many objects record that they have parts in a plane.
+fn give_up(plan: &mut Plan, finalizer: &'static str, holders: usize) -> Finding {
+    plan.finalizer = Finalizer::Release(finalizer);
+    let message = format!("the plane does not answer; the parts of {holders} objects there are given up");
+    Finding::new(PlaneReason::Abandoned, message)
+}
+
+/// Since when a plane that is being deleted cannot be cleaned, and why not; nothing while it can, or while nobody knows.
+///
+/// What counts is the loss of contact, or the deletion where that came later: a drain may take long, and must not end at
+/// its first hiccup. A registration that cannot be used has no such time, so it counts from the deletion.
+fn out_of_reach(state: &PlaneState, deleted: Timestamp) -> Option<(Timestamp, String)> {
+    match state {
+        PlaneState::Connected { .. } | PlaneState::Unknown => None,
+        PlaneState::Unreachable { since, .. } => Some((deleted.max(*since), format!("has not answered since {since}"))),
+        PlaneState::Misconfigured { error } => {
+            Some((deleted, format!("cannot be used, which counts from its deletion at {deleted}: {error}")))
+        }
+    }
+}
+
+/// How many objects record that they have parts in a plane, those that cannot be read too.
 fn holders(cx: &PlanContext<'_>, plane: &PlaneRef) -> usize {
     let value = format!("{}/{}/{}", plane.kind.as_str(), plane.namespace, plane.name);
-    cx.list::<Deployment>(Select::of::<Deployment>().index(INDEX_PLANE, value.clone())).len()
-        + cx.list::<Endpoint>(Select::of::<Endpoint>().index(INDEX_PLANE, value.clone())).len()
-        + cx.list::<Build>(Select::of::<Build>().index(INDEX_PLANE, value)).len()
+    let kinds = [Kind::of::<Deployment>(), Kind::of::<Endpoint>(), Kind::of::<Build>()];
+    let of = |kind| cx.control().list_stored(&Select::all(kind).index(INDEX_PLANE, value.clone())).len();
+    kinds.into_iter().map(of).sum()
 }

@@ -5,11 +5,13 @@ use openchoreo_types::v1alpha1::{Component, DeploymentPipeline, Organization, Pr
 
 use crate::conditions::CommonReason;
 use crate::hierarchy::{claimed_organization, home_of, name_of, pipeline_of};
+use crate::kind::ObjectKey;
 use crate::labels::finalizers;
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
-use crate::world::Select;
+use crate::planners::deletion::delete_those;
 use crate::world::indexes::INDEX_PROJECT;
+use crate::world::{Select, Stored};
 
 crate::reasons! {
     /// Why a Project is or is not ready.
@@ -45,15 +47,11 @@ impl Planner for ProjectPlanner {
         let mut plan = Plan::new();
         let mut draft = StatusDraft::of(project);
         if project.metadata.deletion_timestamp.is_some() {
-            let components = cx.list::<Component>(Select::of::<Component>().index(INDEX_PROJECT, name));
-            let ours = |component: &&std::sync::Arc<Component>| {
-                let of = component.metadata.namespace.as_deref().unwrap_or_default();
-                of == namespace || claimed_organization(cx, of).as_deref() == Some(namespace)
+            let ours = |key: &ObjectKey, _: &Stored| {
+                key.namespace == namespace || claimed_organization(cx, &key.namespace).as_deref() == Some(namespace)
             };
-            let left: Vec<_> = components.iter().filter(ours).collect();
-            for component in &left {
-                plan.delete_object(&***component);
-            }
+            let select = Select::of::<Component>().index(INDEX_PROJECT, name);
+            let left = delete_those::<Component>(cx, &mut plan, select, ours);
             if left.is_empty() {
                 plan.finalizer = Finalizer::Release(finalizers::PROJECT);
             }

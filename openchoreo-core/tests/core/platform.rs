@@ -12,7 +12,7 @@ use openchoreo_types::v1alpha1::{Component, DataPlane, DeploymentPipeline, Deplo
 use proptest::prelude::*;
 use serde_json::Value;
 
-const MANIFESTS: &str = r#"
+pub(crate) const MANIFESTS: &str = r#"
 apiVersion: v1
 kind: Namespace
 metadata: {name: acme, labels: {openchoreo.dev/organization: acme}}
@@ -65,15 +65,15 @@ spec:
     templateRef: {name: docker}
 "#;
 
-fn platform() -> Arc<Platform> {
+pub(crate) fn platform() -> Arc<Platform> {
     Platform::builder().build().map(Arc::new).expect("the core alone is a platform")
 }
 
-fn noon() -> Timestamp {
+pub(crate) fn noon() -> Timestamp {
     Timestamp::from_second(1_700_000_000).expect("a timestamp")
 }
 
-fn documents(text: &str) -> Vec<Value> {
+pub(crate) fn documents(text: &str) -> Vec<Value> {
     yaml::documents(text).expect("valid YAML")
 }
 
@@ -82,7 +82,7 @@ fn plane() -> PlaneKey {
 }
 
 /// A World in which the manifests have settled.
-fn settled(platform: &Arc<Platform>, documents: impl IntoIterator<Item = Value>) -> Offline {
+pub(crate) fn settled(platform: &Arc<Platform>, documents: impl IntoIterator<Item = Value>) -> Offline {
     let mut offline = Offline::new(platform, noon());
     for document in documents {
         offline.apply(document).expect("a kind of the platform");
@@ -93,7 +93,7 @@ fn settled(platform: &Arc<Platform>, documents: impl IntoIterator<Item = Value>)
     offline
 }
 
-fn ready(offline: &Offline, key: &ObjectKey) -> (String, String, String) {
+pub(crate) fn ready(offline: &Offline, key: &ObjectKey) -> (String, String, String) {
     let object = offline.world().get(&PlaneKey::Control, key).unwrap_or_else(|| panic!("{key} exists"));
     let conditions = object.json().pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
     let ready =
@@ -102,7 +102,7 @@ fn ready(offline: &Offline, key: &ObjectKey) -> (String, String, String) {
     (text("status"), text("reason"), text("message"))
 }
 
-fn assert_ready(offline: &Offline, key: &ObjectKey, status: &str, reason: &str) -> String {
+pub(crate) fn assert_ready(offline: &Offline, key: &ObjectKey, status: &str, reason: &str) -> String {
     let (actual_status, actual_reason, message) = ready(offline, key);
     assert_eq!((actual_status.as_str(), actual_reason.as_str()), (status, reason), "{key}: {message}");
     message
@@ -323,4 +323,11 @@ fn what_a_plane_says_reaches_everyone_who_waits_for_it() {
     offline.connect(&plane());
     offline.settle().expect("plans come to rest");
     assert_ready(&offline, &environment, "True", "EnvironmentReady");
+    let boastful = PlaneState::Connected {
+        server: "https://plane.example".to_owned(),
+        version: "v".repeat(1_000_000),
+        };
+    offline.set_plane_state(&plane(), boastful);
+    offline.settle().expect("plans come to rest");
+    assert!(assert_ready(&offline, &data_plane, "True", "Connected").len() < 1_000);
 }

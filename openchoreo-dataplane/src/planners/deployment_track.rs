@@ -14,11 +14,13 @@ use openchoreo_core::extension::chain;
 use openchoreo_core::hierarchy::{
     ComponentScope, child_labels, children, children_of, label_of, name_of, pipeline_of, scope_by_label, track_name,
 };
-use openchoreo_core::kind::PlaneKey;
+use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
 use openchoreo_core::labels::{self, Owner, finalizers};
 use openchoreo_core::plan::{Finalizer, Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
+use openchoreo_core::planners::deletion::delete_all;
 use openchoreo_core::planners::{DeploymentPipelineReason, first_environment};
+use openchoreo_core::world::{Select, Stored};
 use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{
     Build, DeployableArtifact, Deployment, DeploymentPipeline, DeploymentSpec, DeploymentTrack, Environment,
@@ -110,6 +112,12 @@ fn auto_deploy(
     let environment = environment_to_deploy_to(cx, scope)?;
     let artifacts = artifacts_of(cx, scope, track);
     if artifacts.is_empty() {
+        // One that cannot be read is still there, and what runs may be of it.
+        let any = stored_of_track::<DeployableArtifact>(cx, scope, track).iter().any(|(_, live)| !live.is_deleting());
+        if any {
+            let message = "no artifact of the track can be read; see their conditions";
+            return Err(Finding::new(DeploymentTrackReason::NothingToDeploy, message));
+        }
         plan.prune(cx, &PlaneKey::Control, &owner);
         return Ok(Finding::new(
             DeploymentTrackReason::NothingToDeploy,
@@ -185,6 +193,20 @@ fn artifacts_of(cx: &PlanContext<'_>, scope: &ComponentScope, track: &Deployment
     artifacts
 }
 
+/// The objects of a kind that are of a track, those that cannot be read too.
+fn stored_of_track<K>(
+    cx: &PlanContext<'_>,
+    scope: &ComponentScope,
+    track: &DeploymentTrack,
+) -> Vec<(ObjectKey, Arc<Stored>)>
+where
+    K: PlatformKind,
+    K::Scope: 'static,
+{
+    let select = children(scope).label(labels::DEPLOYMENT_TRACK, track_name(track));
+    cx.control().list_stored_written(&Select { kind: Kind::of::<K>(), ..select })
+}
+
 fn is_ready<K: PlatformKind>(object: &K) -> bool {
     object.condition("Ready").is_some_and(|condition| condition.status == "True")
 }
@@ -198,16 +220,16 @@ fn written_by_person(
     name: &str,
     owner: &Owner,
 ) -> Option<String> {
-    let select =
-        children(scope).label(labels::DEPLOYMENT_TRACK, track_name(track)).label(labels::ENVIRONMENT, environment);
-    let same_place = cx.list_written::<Deployment>(select);
-    let same_name = cx.written::<Deployment>(scope.namespace(), name);
+    let same_place = stored_of_track::<Deployment>(cx, scope, track)
+        .into_iter()
+        .filter(|(_, live)| live.has_label(labels::ENVIRONMENT, environment));
+    let key = ObjectKey::of::<Deployment>(scope.namespace(), name);
+    let same_name = cx.control().stored_written(&key).map(|live| (key, live));
     let ours = owner.label_value();
     same_place
-        .iter()
-        .chain(&same_name)
-        .find(|deployment| label_of(&***deployment, labels::OWNER) != Some(&ours))
-        .map(|deployment| name_of(&**deployment).to_owned())
+        .chain(same_name)
+        .find(|(_, deployment)| !deployment.has_label(labels::OWNER, &ours))
+        .map(|(key, _)| key.name)
 }
 
 /// Another track of the component with the same name that was there first.
@@ -220,28 +242,11 @@ fn elder_twin(cx: &PlanContext<'_>, scope: &ComponentScope, track: &DeploymentTr
 
 /// Deletes what is of the track: its Deployments, and then what they were made from. Gives how much is left.
 fn delete_children(cx: &PlanContext<'_>, plan: &mut Plan, track: &DeploymentTrack) -> usize {
-    fn sweep<K>(cx: &PlanContext<'_>, plan: &mut Plan, track: &DeploymentTrack) -> usize
-    where
-        K: PlatformKind,
-        K::Scope: 'static,
-    {
-        let (Some(component), Some(namespace)) =
-            (label_of(track, labels::COMPONENT), track.metadata.namespace.as_deref())
-        else {
-            return 0;
-        };
-        let select = children_of(namespace, component).label(labels::DEPLOYMENT_TRACK, track_name(track));
-        let left = cx.list_written::<K>(select);
-        for object in &left {
-            plan.delete_object(&**object);
-        }
-        left.len()
-    }
-    let namespace = track.metadata.namespace.as_deref().unwrap_or_default();
-    let same_name = cx.list_written::<DeploymentTrack>(children_of(
-        namespace,
-        label_of(track, labels::COMPONENT).unwrap_or_default(),
-    ));
+    let (Some(component), Some(namespace)) = (label_of(track, labels::COMPONENT), track.metadata.namespace.as_deref())
+    else {
+        return 0;
+    };
+    let same_name = cx.list::<DeploymentTrack>(children_of(namespace, component));
     let survivor = |other: &Arc<DeploymentTrack>| {
         other.metadata.deletion_timestamp.is_none()
             && track_name(other) == track_name(track)
@@ -251,7 +256,8 @@ fn delete_children(cx: &PlanContext<'_>, plan: &mut Plan, track: &DeploymentTrac
         // Another track of this name stays, and what names the track by its label is as much that one's.
         return 0;
     }
-    sweep::<Deployment>(cx, plan, track)
-        + sweep::<Build>(cx, plan, track)
-        + sweep::<DeployableArtifact>(cx, plan, track)
+    let of_track = || children_of(namespace, component).label(labels::DEPLOYMENT_TRACK, track_name(track));
+    delete_all::<Deployment>(cx, plan, of_track())
+        + delete_all::<Build>(cx, plan, of_track())
+        + delete_all::<DeployableArtifact>(cx, plan, of_track())
 }

@@ -15,4 +15,5 @@ mod golden;
 mod health;
 mod isolation;
 mod lab;
+mod missing;
 mod track;

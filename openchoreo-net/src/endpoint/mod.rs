@@ -19,7 +19,7 @@ use openchoreo_core::kind::PlaneKey;
 use openchoreo_core::labels::{Owner, finalizers};
 use openchoreo_core::plan::{Finalizer, Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
-use openchoreo_core::remote::{settle, usable};
+use openchoreo_core::remote::{forget_clean, settle, usable};
 use openchoreo_types::PlatformKind;
 use openchoreo_types::common::PlaneRef;
 use openchoreo_types::foreign::gateway_api::{Gateway, HTTPRoute};
@@ -74,7 +74,11 @@ impl Planner for EndpointPlanner {
                 pass.draft.add(finding);
                 pass.withdraw();
             }
-            Err(Standstill::Keep(finding)) => pass.draft.add(finding),
+            Err(Standstill::Keep(finding)) => {
+                pass.draft.add(finding);
+                // What was on its way out when the parent went need not be remembered for having been there.
+                forget_clean(cx, &pass.owner, &mut pass.draft.status.planes);
+            }
             Ok(placement) => match usable(cx, &placement.environment.plane) {
                 Err(finding) => pass.draft.add(finding),
                 Ok(()) => pass.publish(&placement),

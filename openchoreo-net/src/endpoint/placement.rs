@@ -1,16 +1,21 @@
 //! Where an endpoint belongs: its component, its deployment, its environment and the names in the data plane.
 //!
-//! A parent that is missing is something else than one that goes: routes stay for the first and go for the second.
+//! A parent that is missing is something else than one that goes: routes stay for the first and go for the second. That
+//! nothing says (any more) of which organization the namespace is, is a parent missing; that the organization is being
+//! deleted, one that goes. A Deployment that is missing decides nothing while the workload that it made is there: both
+//! may come back from a backup in any order. Without a workload there is nothing to reach, and the routes go.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Service;
 use openchoreo_core::conditions::{CommonReason, Finding};
 use openchoreo_core::extension::chain;
 use openchoreo_core::hierarchy::{
     ComponentScope, EnvironmentScope, HierarchyError, children, environment_of, label_of, name_of, required_label,
     scope_by_label,
 };
+use openchoreo_core::kind::ObjectKey;
 use openchoreo_core::labels::{self, plane};
 use openchoreo_core::naming::hash::digest16;
 use openchoreo_core::naming::{EndpointId, LabelValue, NameError, NamespaceName, ResourceName};
@@ -55,8 +60,11 @@ pub(super) enum Standstill {
 impl From<HierarchyError> for Standstill {
     fn from(error: HierarchyError) -> Self {
         match &error {
-            // Without an organization, or as the younger of two that claim one identity, it has no right to an address.
-            HierarchyError::NoOrganization { .. } | HierarchyError::Duplicate { .. } => Self::Withdraw(error.into()),
+            // With an organization that goes, or as the younger of two that claim one identity, it has no right to an
+            // address.
+            HierarchyError::OrganizationDeleting { .. } | HierarchyError::Duplicate { .. } => {
+                Self::Withdraw(error.into())
+            }
             _ => Self::Keep(error.into()),
         }
     }
@@ -84,11 +92,29 @@ pub(super) fn place(cx: &PlanContext<'_>, endpoint: &Endpoint) -> Result<Placeme
         }
     }
     let deployment = deployment_of(cx, &scope, endpoint, environment_name)?;
+    if let Some(deployment) = &deployment
+        && deployment.metadata.deletion_timestamp.is_some()
+    {
+        return Err(gone(format!("Deployment `{}` is being deleted", name_of(&**deployment))));
+    }
     let environment = environment_of(cx, &scope.organization, environment_name)?;
     let track = required_label(endpoint, labels::DEPLOYMENT_TRACK, "DeploymentTrack")?;
     let naming = cx.platform().naming();
     let namespace = naming.cell_namespace(&scope.cell(environment_name)).map_err(unnamed("the cell's namespace"))?;
     let service = naming.workload(&scope.id(), track).map_err(unnamed("the Service"))?;
+    let Some(deployment) = deployment else {
+        let message = format!(
+            "component `{}` has no Deployment `{}` in environment `{environment_name}`",
+            name_of(&*scope.component),
+            label_of(endpoint, labels::DEPLOYMENT).unwrap_or_default()
+        );
+        let workload = ObjectKey::of::<Service>(namespace.as_str(), service.as_str());
+        if cx.at(&environment.plane).stored(&workload).is_none() {
+            return Err(gone(message));
+        }
+        let message = format!("{message}; routes stay while Service `{service}` is there");
+        return Err(Standstill::Keep(Finding::new(EndpointReason::DeploymentNotFound, message)));
+    };
     let labels = plane_labels(&scope, environment_name, track, &deployment);
     Ok(Placement { name: name_of(endpoint).to_owned(), environment, namespace, service, labels, scope })
 }
@@ -106,7 +132,7 @@ fn deployment_of(
     scope: &ComponentScope,
     endpoint: &Endpoint,
     environment: &str,
-) -> Result<Arc<Deployment>, Standstill> {
+) -> Result<Option<Arc<Deployment>>, HierarchyError> {
     let name = required_label(endpoint, labels::DEPLOYMENT, "Deployment")?;
     let mut select = children(scope).label(labels::ENVIRONMENT, environment);
     if let Some(track) = label_of(endpoint, labels::DEPLOYMENT_TRACK) {
@@ -115,14 +141,7 @@ fn deployment_of(
     let deployments = cx.list_written::<Deployment>(select);
     let by_object = deployments.iter().find(|deployment| name_of(&***deployment) == name);
     let by_label = || deployments.iter().find(|deployment| label_of(&***deployment, labels::NAME) == Some(name));
-    match by_object.or_else(by_label) {
-        Some(deployment) if deployment.metadata.deletion_timestamp.is_none() => Ok(Arc::clone(deployment)),
-        Some(_) => Err(gone(format!("Deployment `{name}` is being deleted"))),
-        None => Err(gone(format!(
-            "component `{}` has no Deployment `{name}` in environment `{environment}`",
-            name_of(&*scope.component)
-        ))),
-    }
+    Ok(by_object.or_else(by_label).cloned())
 }
 
 fn gone(message: String) -> Standstill {

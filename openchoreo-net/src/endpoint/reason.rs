@@ -14,7 +14,7 @@ openchoreo_core::reasons! {
         NotSupported => Ready = False, "the gateway cannot express what the endpoint asks for; it is not published",
         RouteConflict => Ready = False, "an older endpoint of the same component has the same address; give one another base path",
         HostnameTaken => Ready = False, "an older endpoint of another component has the host; the hostname scheme cannot tell them apart",
-        DeploymentNotFound => Ready = False, "the Deployment that the labels name does not exist or is being deleted; there is nothing to reach",
+        DeploymentNotFound => Ready = False, "the Deployment that the labels name does not exist or is being deleted; routes stay only while its workload is there without it",
         ParentDeleting => Ready = False, "the component, environment or data plane is being deleted; the routes are removed",
     }
 }

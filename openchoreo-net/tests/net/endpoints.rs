@@ -11,7 +11,7 @@ use openchoreo_core::platform::{Platform, PlatformBuilder};
 use openchoreo_core::world::{Disconnect, PlaneState, Select};
 use openchoreo_net::{EnvoyGateway, PathStyle, planners};
 use openchoreo_types::foreign::gateway_api::{Gateway, HTTPRoute};
-use openchoreo_types::v1alpha1::{DataPlane, Deployment, Endpoint, Environment};
+use openchoreo_types::v1alpha1::{DataPlane, Deployment, Endpoint, Environment, Organization};
 use serde_json::{Value, json};
 
 use crate::support::{oauth2, public};
@@ -85,6 +85,13 @@ impl Stage {
         let service = naming.workload(&ComponentId::new("acme", "shop", component), "main").unwrap().to_string();
         self.put::<Namespace>(json!({"metadata": {"name": namespace}}));
         self.put::<Service>(json!({"metadata": {"name": service, "namespace": namespace}}));
+    }
+
+    /// Takes the workloads out of the plane, as the planner of Deployments would.
+    fn undeploy(&mut self) {
+        for key in self.offline.world().keys(&self.plane, Kind::of::<Service>()) {
+            self.offline.delete(&self.plane.clone(), &key);
+        }
     }
 
     fn put<K: kube::Resource<DynamicType = ()> + 'static>(&mut self, object: Value)
@@ -321,7 +328,10 @@ fn routes_go_when_nobody_should_use_them() {
     type Way = fn(&mut Stage);
     let ways: [(&str, Way); 5] = [
         ("the endpoint", |stage| stage.delete::<Endpoint>("http")),
-        ("the deployment", |stage| stage.delete::<Deployment>("development-cart")),
+        ("the deployment", |stage| {
+            stage.undeploy();
+            stage.delete::<Deployment>("development-cart");
+        }),
         ("the component", |stage| stage.delete::<openchoreo_types::v1alpha1::Component>("cart")),
         ("the environment", |stage| stage.delete::<Environment>("development")),
         ("the visibility", |stage| {
@@ -358,6 +368,52 @@ fn routes_stay_while_a_parent_is_only_missing() {
     stage.endpoint("http", 1, json!({}));
     stage.settle();
     assert_eq!(stage.routes(), Vec::<String>::new(), "nobody should reach it any more, whoever its parents are");
+}
+
+#[test]
+fn routes_go_while_the_deployment_goes_and_stay_while_it_is_only_missing() {
+    let platform = platform().build().map(Arc::new).unwrap();
+    let mut stage = published(&platform);
+    let key = ObjectKey::of::<Deployment>("acme", "development-cart");
+    let mut held = stage.offline.world().get(&PlaneKey::Control, &key).unwrap().json();
+    stage.delete::<Deployment>("development-cart");
+    assert_eq!(stage.ready("http"), "False DeploymentNotFound");
+    assert_eq!(stage.routes(), ["choreoapps.localhost/api"], "its workload is still there");
+    stage.deploy("cart", "development");
+    stage.settle();
+    assert_eq!(stage.ready("http"), "True RouteAccepted");
+    held["metadata"]["finalizers"] = json!(["example.com/held"]);
+    stage.offline.put(&PlaneKey::Control, key.kind, held.clone()).unwrap();
+    held["spec"] = json!({"deploymentArtifactRef": ["no text"]});
+    stage.offline.put(&PlaneKey::Control, key.kind, held).unwrap();
+    stage.settle();
+    assert_eq!(stage.routes(), ["choreoapps.localhost/api"], "it cannot be read");
+    stage.deploy("cart", "development");
+    stage.delete::<Deployment>("development-cart");
+    assert_eq!(stage.routes(), Vec::<String>::new(), "it goes");
+}
+
+#[test]
+fn routes_stay_while_nothing_says_whose_the_namespace_is_and_go_with_the_organization() {
+    let platform = platform().build().map(Arc::new).unwrap();
+    let mut stage = published(&platform);
+    let organization = ObjectKey::of::<Organization>("", "acme");
+    let live = stage.offline.world().get(&PlaneKey::Control, &organization).unwrap().json();
+    let mut bare = live.clone();
+    bare["metadata"]["finalizers"] = json!([]);
+    stage.offline.put(&PlaneKey::Control, organization.kind, bare).unwrap();
+    stage.offline.delete(&PlaneKey::Control, &organization);
+    stage.settle();
+    assert_eq!(stage.ready("http"), "False NamespaceNotInOrganization");
+    assert_eq!(stage.routes(), ["choreoapps.localhost/api"]);
+    stage.offline.put(&PlaneKey::Control, organization.kind, live).unwrap();
+    stage.settle();
+    assert_eq!(stage.ready("http"), "True RouteAccepted");
+    stage.offline.delete(&PlaneKey::Control, &organization);
+    stage.settle();
+    assert_eq!(stage.routes(), Vec::<String>::new());
+    assert!(!stage.exists("http"));
+    assert!(stage.offline.world().get(&PlaneKey::Control, &organization).is_none());
 }
 
 #[test]

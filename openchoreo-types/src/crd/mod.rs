@@ -14,6 +14,7 @@ use crate::foreign::{argo, cilium, envoy_gateway, gateway_api, secrets_store};
 use crate::kind::{Described, KindInfo};
 use crate::v1alpha1;
 
+mod bounds;
 mod structural;
 
 /// Calls a macro with every kind of the platform, parents before children.
@@ -163,9 +164,16 @@ fn root_schema<K: Described>(strictness: Strictness) -> JSONSchemaProps {
     };
     let mut spec = structural::schema_of::<K::Spec>();
     let mut status = structural::schema_of::<K::Status>();
-    if strictness == Strictness::Open {
-        structural::keep_unknown_fields(&mut spec);
-        structural::keep_unknown_fields(&mut status);
+    match strictness {
+        Strictness::Open => {
+            structural::keep_unknown_fields(&mut spec);
+            structural::keep_unknown_fields(&mut status);
+        }
+        // Foreign kinds are not bounded: how much they may hold is for their own software to say.
+        Strictness::Closed => {
+            bounds::bound_spec(&mut spec);
+            bounds::bound_status(&mut status);
+        }
     }
     // API servers own the schema of metadata: not even a description may stand here.
     let metadata = JSONSchemaProps { type_: Some("object".to_owned()), ..Default::default() };

@@ -90,6 +90,7 @@ fn convert(schema: &Value) -> JSONSchemaProps {
     replace(&mut result.max_length, integer("maxLength"));
     replace(&mut result.min_items, integer("minItems"));
     replace(&mut result.max_items, integer("maxItems"));
+    replace(&mut result.max_properties, integer("maxProperties"));
     replace(&mut result.default, fields.get("default").filter(|default| !default.is_null()).cloned().map(JSON));
     replace(&mut result.required, list("required").map(|names| strings(names)));
     replace(

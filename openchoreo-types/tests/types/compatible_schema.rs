@@ -72,15 +72,21 @@ fn compare_schema(path: &str, theirs: &Value, ours: &Value, problems: &mut Vec<S
         }
     }
     // What ours may only demand where theirs does.
-    for keyword in
-        ["enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "x-kubernetes-validations"]
-    {
+    for keyword in ["enum", "pattern", "minLength", "minimum", "maximum", "minItems", "x-kubernetes-validations"] {
         if ours.get(keyword).is_some() && theirs.get(keyword) != ours.get(keyword) {
             problems.push(format!("{path}: {keyword} is {} there and {} here", theirs[keyword], ours[keyword]));
         }
         // A lost check would let through what readers cannot take.
         if keyword == "enum" && theirs.get(keyword).is_some() && ours.get(keyword).is_none() {
             problems.push(format!("{path}: enum is missing"));
+        }
+    }
+    // Ours bounds what theirs leaves open, far above what people write; where theirs has a bound, ours is no less.
+    for keyword in ["maxLength", "maxItems", "maxProperties"] {
+        if let (Some(of_theirs), Some(of_ours)) = (theirs[keyword].as_i64(), ours[keyword].as_i64())
+            && of_ours < of_theirs
+        {
+            problems.push(format!("{path}: {keyword} is {of_theirs} there and {of_ours} here"));
         }
     }
     let required = |schema: &Value| schema["required"].as_array().cloned().unwrap_or_default();

@@ -72,6 +72,45 @@ fn lists_that_are_merged_by_a_key_require_the_key() {
     }
 }
 
+/// Places that take text or an object, so that no type and no bound can be declared; their readers check them.
+const UNBOUNDED: [&str; 8] = [
+    ".spec.kubernetesCluster.auth.bearerToken.secretRef",
+    ".spec.kubernetesCluster.auth.mtls.clientCert.secretRef",
+    ".spec.kubernetesCluster.auth.mtls.clientKey.secretRef",
+    ".spec.kubernetesCluster.credentials.caCert",
+    ".spec.kubernetesCluster.credentials.clientCert",
+    ".spec.kubernetesCluster.credentials.clientKey",
+    ".spec.kubernetesCluster.credentials.token",
+    ".spec.kubernetesCluster.tls.ca.secretRef",
+];
+
+#[test]
+fn everything_in_an_object_has_a_size() {
+    let mut unbounded = BTreeSet::new();
+    for crd in crds().iter().map(crd_manifest) {
+        let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        for part in ["spec", "status"] {
+            walk(&format!(".{part}"), &schema["properties"][part], &mut |path, schema| {
+                let keyword = match schema["type"].as_str() {
+                    // Of a few values or a form of its own.
+                    Some("string") if schema["enum"].is_array() || schema["format"] == "date-time" => return,
+                    Some("string") => "maxLength",
+                    Some("array") => "maxItems",
+                    Some("object") if schema["additionalProperties"].is_object() => "maxProperties",
+                    Some("object") if schema["x-kubernetes-preserve-unknown-fields"] != true => return,
+                    Some("integer" | "number" | "boolean") => return,
+                    _ if schema["x-kubernetes-int-or-string"] == true => "maxLength",
+                    _ => "a type",
+                };
+                if schema.get(keyword).is_none() {
+                    unbounded.insert(path.to_owned());
+                }
+            });
+        }
+    }
+    assert_eq!(unbounded, UNBOUNDED.map(str::to_owned).into());
+}
+
 #[test]
 fn bounds_are_whole_numbers() {
     for crd in crds().iter().map(crd_manifest) {

@@ -20,6 +20,17 @@ fn a_syntax_error_names_its_line() {
 }
 
 #[test]
+fn a_document_that_nests_without_end_is_an_error() {
+    let lists = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let maps = format!("{}1{}", "{a: ".repeat(100_000), "}".repeat(100_000));
+    let indented: String = (0..2_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    for text in [lists, maps, "- ".repeat(100_000), indented] {
+        assert!(yaml::documents(&text).is_err(), "{}", &text[..20]);
+        assert!(yaml::from_str::<Value>(&text).is_err(), "{}", &text[..20]);
+    }
+}
+
+#[test]
 fn long_strings_stay_on_one_line_and_every_value_survives() {
     let long = "word ".repeat(60).trim().to_owned();
     let value = json!({"long": long, "lines": "a\nb\n", "yes": "yes", "number": "012", "empty": {}, "list": [1, "1"]});
@@ -98,6 +109,42 @@ fn a_bad_manifest_is_told_what_is_wrong_and_what_was_meant() {
     for (kind, spec, expected) in cases {
         assert_eq!(problems(kind, spec.clone()), expected, "{kind} {spec}");
     }
+}
+
+#[test]
+fn a_manifest_that_holds_more_than_it_may_is_told_how_much_that_is() {
+    let path = json!({"sourceEnvironmentRef": "a", "targetEnvironmentRefs": []});
+    let scope: Value =
+        (0..2000).map(|number| (format!("key-{number}"), json!("x"))).collect::<serde_json::Map<_, _>>().into();
+    let probes = json!({"livenessProbe": {"httpGet": {"port": "a".repeat(5000)}}});
+    let cases = [
+        (
+            "DeploymentPipeline",
+            json!({"promotionPaths": vec![path; 15_000]}),
+            "`spec.promotionPaths` must have 256 entries or fewer, not 15000",
+        ),
+        (
+            "ConfigurationGroup",
+            json!({"configurations": [], "scope": scope}),
+            "`spec.scope` must have 1024 entries or fewer, not 2000",
+        ),
+        (
+            "Project",
+            json!({"deploymentPipelineRef": "a".repeat(5000)}),
+            "`spec.deploymentPipelineRef` must have 4096 characters or fewer",
+        ),
+        (
+            "DeployableArtifact",
+            json!({"targetArtifact": {}, "configuration": {"application": {"probes": probes}}}),
+            "`spec.configuration.application.probes.livenessProbe.httpGet.port` must have 4096 characters or fewer",
+        ),
+    ];
+    for (kind, spec, expected) in cases {
+        assert_eq!(problems(kind, spec), [expected], "{kind}");
+    }
+    let file = json!({"mountPath": "/a", "value": "a".repeat(1024 * 1024)});
+    let artifact = json!({"targetArtifact": {}, "configuration": {"application": {"fileMounts": [file]}}});
+    assert_eq!(problems("DeployableArtifact", artifact), Vec::<String>::new());
 }
 
 #[test]

@@ -5,6 +5,9 @@
 //! annotation of the platform's which cell they are. Beside them counts the cell where the Deployment would belong now,
 //! for the case that its namespace was made and nothing in it; the organization of that is decided by the namespace of
 //! the control plane and the project by the Component, so a label can at most choose among the project's environments.
+//!
+//! A cell is never emptied under others because something is missing for a moment: not the Organization, the label of a
+//! namespace, the Environment or a Component, and not because a Deployment in it cannot be read.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +16,10 @@ use openchoreo_core::hierarchy::{claimed_organization, label_of, name_of};
 use openchoreo_core::kind::{ObjectKey, PlaneKey};
 use openchoreo_core::labels::{self, Owner};
 use openchoreo_core::planner::PlanContext;
-use openchoreo_core::world::Select;
+use openchoreo_core::world::{Select, Stored};
 use openchoreo_types::common::PlaneRef;
 use openchoreo_types::v1alpha1::{Component, DataPlane, Deployment, Environment, Organization};
+use serde::Deserialize;
 
 use super::owner_of;
 
@@ -33,7 +37,7 @@ impl Cell {
     }
 
     /// The cell that a namespace of a plane says it is, if its owner label agrees.
-    fn of_namespace(live: &openchoreo_core::world::Stored) -> Option<Self> {
+    fn of_namespace(live: &Stored) -> Option<Self> {
         let metadata = live.metadata();
         let said = metadata.annotations.get(labels::OWNED_BY)?.strip_prefix("Cell/")?;
         let mut parts = said.splitn(3, '/').map(str::to_owned);
@@ -75,10 +79,10 @@ fn cell_of(cx: &PlanContext<'_>, deployment: &Deployment) -> Option<Cell> {
 }
 
 /// Whether a cell belongs in the plane no longer, whoever is still in it: its organization or environment is going, or
-/// the environment is served by another plane. An environment that is merely missing decides nothing.
+/// the environment is served by another plane. What is merely missing decides nothing.
 fn moved_away(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey) -> bool {
-    let organization = cx.written::<Organization>("", &cell.organization);
-    if organization.is_none_or(|organization| organization.metadata.deletion_timestamp.is_some()) {
+    let organization = cx.control().stored_written(&ObjectKey::of::<Organization>("", &cell.organization));
+    if organization.is_some_and(|organization| organization.is_deleting()) {
         return true;
     }
     let Some(environment) = cx.written::<Environment>(&cell.organization, &cell.environment) else { return false };
@@ -90,27 +94,28 @@ fn moved_away(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey) -> bool {
 
 /// Whether another Deployment that stays records objects of the cell in the plane.
 fn has_others(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey, deployment: &Deployment) -> bool {
-    let identity = |of: &Deployment| (of.metadata.namespace.clone(), of.metadata.name.clone());
-    let records =
-        |of: &Deployment, plane: &PlaneRef| of.status.as_ref().is_some_and(|status| status.planes.contains(plane));
+    let own =
+        ObjectKey::of::<Deployment>(deployment.metadata.namespace.as_deref().unwrap_or_default(), name_of(deployment));
     let Some(plane) = plane.remote() else { return true };
-    let others =
-        cx.list::<Deployment>(Select::of::<Deployment>().label(labels::ENVIRONMENT, cell.environment.as_str()));
-    others.iter().any(|other| {
-        identity(other) != identity(deployment)
-            && other.metadata.deletion_timestamp.is_none()
-            && records(other, plane)
-            && may_be_in(cx, other, cell)
+    // As they were seen, since one that cannot be read has its objects there too.
+    let in_environment = Select::of::<Deployment>().label(labels::ENVIRONMENT, cell.environment.as_str());
+    cx.control().list_stored(&in_environment).iter().any(|(key, other)| {
+        *key != own && !other.is_deleting() && records(other, plane) && may_be_in(cx, key, other, cell)
     })
 }
 
-/// Whether a Deployment may be in a cell; one whose component is missing may be in any of its organization.
-fn may_be_in(cx: &PlanContext<'_>, other: &Deployment, cell: &Cell) -> bool {
-    let namespace = other.metadata.namespace.as_deref().unwrap_or_default();
-    if claimed_organization(cx, namespace).is_some_and(|organization| organization != cell.organization) {
+/// Whether a status records a plane.
+fn records(deployment: &Stored, plane: &PlaneRef) -> bool {
+    let json = deployment.json();
+    let planes = json.pointer("/status/planes").and_then(serde_json::Value::as_array);
+    planes.into_iter().flatten().any(|recorded| PlaneRef::deserialize(recorded).is_ok_and(|one| one == *plane))
+}
+
+/// Whether a Deployment may be in a cell: one of whose organization or component nothing is known may be in any.
+fn may_be_in(cx: &PlanContext<'_>, key: &ObjectKey, other: &Stored, cell: &Cell) -> bool {
+    if claimed_organization(cx, &key.namespace).is_some_and(|organization| organization != cell.organization) {
         return false;
     }
-    let component = label_of(other, labels::COMPONENT).and_then(|name| cx.written::<Component>(namespace, name));
-    component
-        .is_none_or(|component| component.spec.owner.project_name == cell.project && !name_of(&*component).is_empty())
+    let component = other.label(labels::COMPONENT).and_then(|name| cx.written::<Component>(&key.namespace, &name));
+    component.is_none_or(|component| component.spec.owner.project_name == cell.project)
 }

@@ -1,4 +1,11 @@
 //! Where a Deployment belongs: component, track, environment, data plane.
+//!
+//! What becomes of what runs, when that is not known:
+//! - A parent is missing, or nothing says (any more) of which organization the namespace is: it stays. A label may be
+//!   stripped for a moment, a restore brings parents in any order, and an Organization that goes in order has taken its
+//!   Deployments with it before.
+//! - A parent is being deleted, the organization included: it is taken away.
+//! - Another Deployment or Component has the identity and is older: it is taken away, for the two would meet.
 
 use std::sync::Arc;
 
@@ -52,8 +59,7 @@ pub(super) fn place(cx: &PlanContext<'_>, deployment: &Deployment) -> Result<Pla
 
 fn stop(error: HierarchyError) -> Stop {
     match error {
-        // Of no organization (any more), or another's identity: nothing of it may run.
-        HierarchyError::NoOrganization { .. } | HierarchyError::Duplicate { .. } => Stop::withdraw(error),
+        HierarchyError::OrganizationDeleting { .. } | HierarchyError::Duplicate { .. } => Stop::withdraw(error),
         _ => Stop::keep(error),
     }
 }
