@@ -10,9 +10,12 @@
 //! - [`platform`], [`extension`]: what a platform team chooses and brings.
 //! - [`planners`]: the platform kinds (Organization, Project, Environment, DataPlane, DeploymentPipeline, Component).
 //! - [`offline`]: YAML in, objects out, with no cluster.
+//! - [`client`]: what a registration of a plane says, and which hosts planes may have.
 //!
-//! Feature `client`: clients of the planes by registration. Feature `engine`: the loop that watches and applies.
+//! Feature `client`: clients of the planes by registration, which survive the rotation of credentials. Feature `engine`:
+//! the loop that watches and applies.
 
+pub mod client;
 pub mod conditions;
 pub mod extension;
 pub mod hierarchy;
@@ -26,8 +29,6 @@ pub mod planners;
 pub mod platform;
 pub mod world;
 
-#[cfg(feature = "client")]
-pub mod client;
 #[cfg(feature = "engine")]
 pub mod engine;
 

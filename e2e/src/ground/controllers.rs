@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use controller_manager::core::client::PlaneHosts;
 use controller_manager::core::engine::{EngineHandle, EngineSettings};
 use controller_manager::{Listen, RunError, default_platform};
 use kube::Client;
@@ -26,6 +27,7 @@ impl Controllers {
             // Scenarios wait for retries, so these are short.
             backoff: (Duration::from_millis(50), Duration::from_secs(2)),
             reconnect: (Duration::from_millis(50), Duration::from_secs(1)),
+            plane_hosts: PlaneHosts::with_loopback(),
             ..EngineSettings::default()
         };
         let (stop, stopped) = oneshot::channel();

@@ -22,7 +22,7 @@ use super::lane::{Lane, cause_of};
 use super::metrics::RequestLabels;
 use super::shared::{AppliedMemory, Failure, Shared, Work};
 use super::watch::api;
-use crate::client::Credentials;
+use crate::client::{Connector as _, Credentials, DirectConnector};
 use crate::conditions::{CommonReason, Finding, READY, merge};
 use crate::extension::chain;
 use crate::kind::{Kind, ObjectKey, PlaneKey};
@@ -401,7 +401,8 @@ async fn connect(shared: &Arc<Shared>, work: &Work, plane: &PlaneRef) {
         lane.orphaned = None;
         return;
     }
-    let client = match credentials.client().await {
+    let hosts = &shared.settings.plane_hosts;
+    let client = match DirectConnector::new(hosts.clone()).connect(plane, &credentials).await {
         Ok(client) => client,
         Err(error) => return misconfigured(shared, work, plane, &key, chain(&error)),
     };

@@ -23,6 +23,7 @@ use tokio::sync::{mpsc, watch as channel};
 use tokio::task::{self, JoinSet};
 use tracing::{info, warn};
 
+use crate::client::PlaneHosts;
 use crate::kind::PlaneKey;
 use crate::platform::Platform;
 use crate::world::World;
@@ -43,6 +44,8 @@ pub struct EngineSettings {
     pub backoff: (Duration, Duration),
     /// The first and the longest wait before a plane that does not answer is asked again.
     pub reconnect: (Duration, Duration),
+    /// The hosts that planes may have.
+    pub plane_hosts: PlaneHosts,
 }
 
 impl Default for EngineSettings {
@@ -53,6 +56,7 @@ impl Default for EngineSettings {
             request_timeout: Duration::from_secs(15),
             backoff: (Duration::from_millis(200), Duration::from_secs(60)),
             reconnect: (Duration::from_millis(500), Duration::from_secs(15)),
+            plane_hosts: PlaneHosts::default(),
         }
     }
 }
