@@ -5,10 +5,12 @@
 //!   anything it likes.
 //!
 //! With the feature `client`:
+//! - [`PlaneClients`]: the clients of all planes that are registered, with their health, for programs of one's own.
 //! - [`Connector`]: makes the client of a plane. [`DirectConnector`] uses the credentials as they are; a team wraps it
 //!   where tokens come from elsewhere.
 //! - [`PlaneClient`]: a client whose inside can be exchanged, so that rotated credentials reach everyone who holds it.
 //! - [`of_config`]: a client that shares one HTTP/2 connection where the server speaks it.
+//! - [`Cluster`]: what a cluster says of itself, and by what two registrations of one are known.
 //! - [`Trouble`]: what kind of trouble a failed request is, in words that quote nothing of the peer.
 //!
 //! Credentials are never logged: their type prints `***`.
@@ -20,9 +22,13 @@ mod hosts;
 #[cfg(feature = "client")]
 mod bounds;
 #[cfg(feature = "client")]
+mod cluster;
+#[cfg(feature = "client")]
 mod connector;
 #[cfg(feature = "client")]
 mod exchange;
+#[cfg(feature = "client")]
+mod planes;
 #[cfg(feature = "client")]
 mod transport;
 #[cfg(feature = "client")]
@@ -35,9 +41,13 @@ pub use hosts::{HostPattern, HostPatternError, PlaneHosts};
 #[cfg(feature = "client")]
 pub use bounds::{ResponseTooLong, WATCH_EVENT_LIMIT, WHOLE_RESPONSE_LIMIT};
 #[cfg(feature = "client")]
+pub use cluster::Cluster;
+#[cfg(feature = "client")]
 pub use connector::{Connector, DirectConnector};
 #[cfg(feature = "client")]
 pub use exchange::{PlaneClient, PlaneClosed};
+#[cfg(feature = "client")]
+pub use planes::{PlaneClients, PlaneClientsSettings, PlaneHandle, PlaneHealth};
 #[cfg(feature = "client")]
 pub use transport::of_config;
 #[cfg(feature = "client")]

@@ -336,3 +336,44 @@ impl Service<Request<Body>> for Transport {
         .boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::client::{ResponseTooLong, Trouble};
+    use crate::world::Disconnect;
+
+    /// A server that answers every request with a body that never ends.
+    async fn endless() -> std::io::Result<Uri> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";
+                    let filler = vec![b'x'; 1 << 20];
+                    let mut written = stream.write_all(head).await;
+                    while written.is_ok() {
+                        written = stream.write_all(&filler).await;
+                    }
+                });
+            }
+        });
+        Uri::try_from(format!("http://{address}")).map_err(std::io::Error::other)
+    }
+
+    #[tokio::test]
+    async fn a_plane_that_answers_without_end_is_cut_off() -> Result<(), Box<dyn std::error::Error>> {
+        let hosts = Arc::new(PlaneHosts::with_loopback());
+        let client = guarded(Config::new(endless().await?), hosts)?;
+        let Err(error) = client.apiserver_version().await else { return Err("an endless answer was read".into()) };
+        let mut causes = std::iter::successors(Some(&error as &dyn std::error::Error), |cause| cause.source());
+        assert!(causes.any(|cause| cause.is::<ResponseTooLong>()), "{error:?}");
+        let trouble = Trouble::of(&error);
+        assert_eq!((trouble.cause, trouble.text.contains("longer")), (Disconnect::ServerError, true), "{trouble}");
+        Ok(())
+    }
+}
