@@ -339,7 +339,7 @@ impl Service<Request<Body>> for Transport {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -354,8 +354,11 @@ mod tests {
             while let Ok((mut stream, _)) = listener.accept().await {
                 tokio::spawn(async move {
                     let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";
-                    let filler = vec![b'x'; 1 << 20];
-                    let mut written = stream.write_all(head).await;
+                    let mut filler = vec![b'x'; 1 << 20];
+                    let mut written = match stream.read(&mut filler).await {
+                        Ok(_) => stream.write_all(head).await,
+                        Err(error) => Err(error),
+                    };
                     while written.is_ok() {
                         written = stream.write_all(&filler).await;
                     }

@@ -8,8 +8,8 @@ use futures::stream::{Stream, StreamExt, select_all};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::api::{Api, ApiResource, DynamicObject};
-use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event, watcher};
 use openchoreo_types::common::{KubernetesCluster, PlaneKind, PlaneRef};
 use openchoreo_types::labels::PLANE_CREDENTIALS;
 use openchoreo_types::v1alpha1::{BuildPlane, DataPlane};
@@ -236,10 +236,9 @@ impl Known {
     }
 
     fn credentials(&self, plane: &PlaneRef, cluster: &Registration) -> Result<Credentials, ClientError> {
-        let cluster = cluster.as_ref().map_err(|problem| ClientError::Malformed {
-            what: "`spec.kubernetesCluster`",
-            problem: problem.clone(),
-        })?;
+        let cluster = cluster
+            .as_ref()
+            .map_err(|problem| ClientError::Malformed { what: "`spec.kubernetesCluster`", problem: problem.clone() })?;
         Credentials::of_cluster(cluster, &plane.namespace, &|name| {
             self.secrets.get(&(plane.namespace.clone(), name.to_owned())).cloned()
         })
