@@ -7,6 +7,8 @@
 use std::error::Error;
 use std::fmt;
 
+use rustls::AlertDescription;
+
 use super::{PlaneClosed, ResponseTooLong};
 use crate::world::Disconnect;
 
@@ -60,9 +62,11 @@ impl Trouble {
                 return Self::new(Disconnect::NoAnswer, "the registration is gone or cannot be used");
             }
             match cause.downcast_ref::<rustls::Error>() {
-                // The server does not take the client's certificate.
+                Some(rustls::Error::AlertReceived(alert)) if is_about_us(*alert) => {
+                    return Self::new(Disconnect::CredentialsRefused, "the server refuses the client certificate");
+                }
                 Some(rustls::Error::AlertReceived(_)) => {
-                    return Self::new(Disconnect::CredentialsRefused, "the server ends the TLS handshake");
+                    return Self::new(Disconnect::TlsRefused, "the TLS handshake fails: the server ends it");
                 }
                 Some(_) => {
                     return Self::new(
@@ -79,6 +83,21 @@ impl Trouble {
     fn new(cause: Disconnect, text: &str) -> Self {
         Self { cause, text: text.to_owned() }
     }
+}
+
+/// Whether a server ends a handshake because of the certificate that it is shown.
+fn is_about_us(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::AccessDenied
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRequired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::UnsupportedCertificate
+    )
 }
 
 /// An error and everything that caused it. An [`std::io::Error`] names what it carries, not what caused that.
