@@ -87,7 +87,7 @@ impl ClientError {
         Self::Refused(error.into())
     }
 
-    /// For `map_err` in a [`Connector`](super::Connector) of one's own: what it needs cannot be had.
+    /// For `map_err` in a `Connector` of one's own: what it needs cannot be had.
     pub fn connector(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Connector(error.into())
     }

@@ -5,13 +5,13 @@
 //!   anything it likes.
 //!
 //! With the feature `client`:
-//! - [`PlaneClients`]: the clients of all planes that are registered, with their health, for programs of one's own.
-//! - [`Connector`]: makes the client of a plane. [`DirectConnector`] uses the credentials as they are; a team wraps it
+//! - `PlaneClients`: the clients of all planes that are registered, with their health, for programs of one's own.
+//! - `Connector`: makes the client of a plane. `DirectConnector` uses the credentials as they are; a team wraps it
 //!   where tokens come from elsewhere.
-//! - [`PlaneClient`]: a client whose inside can be exchanged, so that rotated credentials reach everyone who holds it.
-//! - [`of_config`]: a client that shares one HTTP/2 connection where the server speaks it.
-//! - [`Cluster`]: what a cluster says of itself, and by what two registrations of one are known.
-//! - [`Trouble`]: what kind of trouble a failed request is, in words that quote nothing of the peer.
+//! - `PlaneClient`: a client whose inside can be exchanged, so that rotated credentials reach everyone who holds it.
+//! - `of_config`: a client that shares one HTTP/2 connection where the server speaks it.
+//! - `Cluster`: what a cluster says of itself, and by what two registrations of one are known.
+//! - `Trouble`: what kind of trouble a failed request is, in words that quote nothing of the peer.
 //!
 //! Credentials are never logged: their type prints `***`.
 
