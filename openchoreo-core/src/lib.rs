@@ -15,8 +15,10 @@
 //! 7. [`engine::core`]: every decision of the engine, as one state machine;
 //! 8. [`offline`]: YAML in, objects out, with no cluster; with feature `engine` the driver in [`engine`].
 //!
-//! Feature `client`: clients of the planes by registration. Feature `engine`: the loop that watches and applies.
+//! Feature `client`: clients of the planes by registration, which survive the rotation of credentials. Feature `engine`:
+//! the loop that watches and applies.
 
+pub mod client;
 pub mod conditions;
 pub mod extension;
 pub mod hierarchy;
@@ -31,7 +33,6 @@ pub mod platform;
 pub mod remote;
 pub mod world;
 
-pub mod client;
 pub mod engine;
 
 pub use k8s_openapi;

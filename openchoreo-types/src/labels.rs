@@ -24,6 +24,9 @@ pub const DEPLOYMENT: &str = "openchoreo.dev/deployment";
 pub const DATA_PLANE: &str = "openchoreo.dev/dataplane";
 /// Marks a plane that also runs builds.
 pub const BUILD_PLANE: &str = "openchoreo.dev/build-plane";
+/// Marks a Secret that may be used as credentials of planes, with the value `true`; see
+/// [`annotations::PLANE_SERVER`] for where it may be sent.
+pub const PLANE_CREDENTIALS: &str = "openchoreo.dev/plane-credentials";
 /// Who first created an object.
 pub const CREATED_BY: &str = "openchoreo.dev/created-by";
 /// Who is in charge of an object.
@@ -63,6 +66,9 @@ pub mod annotations {
     pub const VISIBILITY: &str = "openchoreo.dev/visibility";
     /// Whether a deployment track deploys by itself, as command lines write it.
     pub const AUTO_DEPLOY: &str = "openchoreo.dev/auto-deploy";
+    /// On a Secret with [`PLANE_CREDENTIALS`](super::PLANE_CREDENTIALS): the servers that it may be sent to, as `host`
+    /// or `host:port`, with commas between several.
+    pub const PLANE_SERVER: &str = "openchoreo.dev/plane-server";
 }
 
 /// Labels of objects in data planes and build planes. They carry no domain.

@@ -190,6 +190,7 @@ async fn manager_memory(kubeconfig: &Path) -> anyhow::Result<String> {
         .arg("--kubeconfig")
         .arg(kubeconfig)
         .args(["--context", CONTROL_CONTEXT, "--health-probe-bind-address", "0", "--metrics-bind-address", "0"])
+        .args(["--plane-hosts", "*,127.0.0.0/8"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;

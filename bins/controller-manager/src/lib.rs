@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use openchoreo_build::ArgoSettings;
+use openchoreo_core::client::{PlaneHosts, of_config};
 use openchoreo_core::engine::{Engine, EngineError, EngineHandle, EngineSettings};
 use openchoreo_core::platform::{Platform, PlatformBuilder, PlatformSettings};
 use prometheus_client::registry::Registry;
@@ -46,6 +47,10 @@ pub struct Args {
     /// Domain of public hosts where the DataPlane names none
     #[arg(long, default_value = "choreoapps.localhost")]
     pub domain: String,
+    /// Hosts that planes may have: `*` (all but loopback, link-local and in-cluster ones), names, `*.domain`, addresses
+    /// and networks, with commas between them
+    #[arg(long, default_value = "*", value_name = "PATTERNS")]
+    pub plane_hosts: PlaneHosts,
     /// Image of the clone step of builds; the template's own where absent
     #[arg(long, value_name = "IMAGE")]
     pub clone_image: Option<String>,
@@ -108,7 +113,12 @@ impl Args {
             None if self.context.is_some() => kube::Config::from_kubeconfig(&options).await.map_err(boxed)?,
             None => kube::Config::infer().await.map_err(|error| RunError::Config(Box::new(error)))?,
         };
-        kube::Client::try_from(config).map_err(|error| RunError::Config(Box::new(error)))
+        of_config(config).map_err(|error| RunError::Config(Box::new(error)))
+    }
+
+    /// How the engine runs.
+    pub fn engine(&self) -> EngineSettings {
+        EngineSettings { plane_hosts: self.plane_hosts.clone(), ..EngineSettings::default() }
     }
 
     /// Where the probes and the metrics listen.

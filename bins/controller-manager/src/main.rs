@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use controller_manager::{Args, core::engine::EngineSettings, run};
+use controller_manager::{Args, run};
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
@@ -27,7 +27,7 @@ async fn start(args: &Args) -> anyhow::Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let platform = args.platform().build().context("the platform cannot be built")?;
     let client = args.client().await?;
-    run(platform, client, EngineSettings::default(), args.listen(), |_| info!("started"), stop_signal()).await?;
+    run(platform, client, args.engine(), args.listen(), |_| info!("started"), stop_signal()).await?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use controller_manager::core::client::PlaneHosts;
 use controller_manager::core::engine::core::CoreSettings;
 use controller_manager::core::engine::{EngineHandle, EngineSettings};
 use controller_manager::core::k8s_openapi::jiff::SignedDuration;
@@ -31,6 +32,8 @@ impl Controllers {
                 reconnect: (SignedDuration::from_millis(50), SignedDuration::from_secs(1)),
                 ..CoreSettings::default()
             },
+            plane_hosts: PlaneHosts::with_loopback(),
+            ..EngineSettings::default()
         };
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = oneshot::channel();

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, bail};
+use controller_manager::core::client::of_config;
 use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use openchoreo_embedded::{Listener, ListenerSettings, Server};
@@ -83,5 +84,5 @@ async fn connect(kubeconfig: &Kubeconfig, context: &str) -> anyhow::Result<(Clie
         .await
         .with_context(|| format!("cannot use context `{context}`"))?;
     let address = config.cluster_url.authority().and_then(|authority| authority.as_str().parse().ok());
-    Ok((Client::try_from(config).context("cannot make a client")?, address))
+    Ok((of_config(config).context("cannot make a client")?, address))
 }

@@ -33,7 +33,12 @@ pub(super) async fn credentials(ground: &Ground) -> anyhow::Result<()> {
     secrets.delete(SECRET, &DeleteParams::default()).await?;
     told(ground, &tenant, "CredentialsInvalid", SECRET).await?;
     let again = Secret {
-        metadata: kube::core::ObjectMeta { name: Some(SECRET.to_owned()), ..Default::default() },
+        metadata: kube::core::ObjectMeta {
+            name: Some(SECRET.to_owned()),
+            labels: good.metadata.labels.clone(),
+            annotations: good.metadata.annotations.clone(),
+            ..Default::default()
+        },
         data: good.data.clone(),
         ..Secret::default()
     };

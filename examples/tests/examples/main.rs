@@ -6,10 +6,11 @@ use std::path::Path;
 use std::process::Command;
 
 /// The examples by name, with the program that was built of each.
-const EXAMPLES: [(&str, &str); 4] = [
+const EXAMPLES: [(&str, &str); 5] = [
     ("blast_radius", env!("CARGO_BIN_EXE_blast_radius")),
     ("custom_naming", env!("CARGO_BIN_EXE_custom_naming")),
     ("embed_controller", env!("CARGO_BIN_EXE_embed_controller")),
+    ("plane_clients", env!("CARGO_BIN_EXE_plane_clients")),
     ("render_component", env!("CARGO_BIN_EXE_render_component")),
 ];
 
@@ -56,4 +57,12 @@ fn a_platform_of_ones_own_publishes_an_endpoint_that_answers() {
     assert!(printed.contains("\nanswered 200:\n"), "{printed}");
     assert!(printed.contains("\nnamespace house-default-org-default-project-development-"), "{printed}");
     assert!(printed.contains("\nnamespace house-builds-default-org-"), "{printed}");
+}
+
+#[test]
+fn a_program_without_the_engine_knows_two_registrations_of_one_cluster() {
+    let printed = run("plane_clients");
+    let lines: Vec<&str> = printed.lines().collect();
+    assert!(lines[0].starts_with("acme/default-dataplane: choreo-system, default, "), "{printed}");
+    assert_eq!(lines[1..], ["globex/default-dataplane: a cluster that is listed already"]);
 }

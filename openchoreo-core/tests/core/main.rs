@@ -1,9 +1,13 @@
 //! The integration tests of the crate, one module per area.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[cfg(feature = "client")]
+mod clients;
 mod deletion;
 mod hierarchy;
+mod hosts;
 mod naming;
 mod pipelines;
 mod platform;
+mod registrations;
 mod world;

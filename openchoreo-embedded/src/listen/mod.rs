@@ -41,11 +41,13 @@ pub struct ListenerSettings {
     pub names: Vec<String>,
     /// The certificate authority; without one, a new one is made. It is published to the server's workloads.
     pub authority: Option<Authority>,
+    /// Whether to offer HTTP/2, as real API servers do, beside HTTP/1.1.
+    pub http2: bool,
 }
 
 impl Default for ListenerSettings {
     fn default() -> Self {
-        Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), names: Vec::new(), authority: None }
+        Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), names: Vec::new(), authority: None, http2: true }
     }
 }
 
@@ -107,7 +109,7 @@ impl Listener {
         let identity = authority.issue_server(&names)?;
         let admin_user = User::admin();
         let admin = authority.issue_client(&admin_user.name, &["system:masters"])?;
-        let acceptor = acceptor(&authority, &identity)?;
+        let acceptor = acceptor(&authority, &identity, settings.http2)?;
         let bind = |source| ListenError::Bind { address: settings.address, source };
         let socket = TcpListener::bind(settings.address).await.map_err(bind)?;
         let address = socket.local_addr().map_err(bind)?;
@@ -164,7 +166,7 @@ impl Drop for Listener {
     }
 }
 
-fn acceptor(authority: &Authority, identity: &Identity) -> Result<TlsAcceptor, ListenError> {
+fn acceptor(authority: &Authority, identity: &Identity, http2: bool) -> Result<TlsAcceptor, ListenError> {
     let tls = |error: &dyn fmt::Display| ListenError::Tls(error.to_string());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = rustls::RootCertStore::empty();
@@ -179,7 +181,10 @@ fn acceptor(authority: &Authority, identity: &Identity) -> Result<TlsAcceptor, L
         .with_client_cert_verifier(verifier)
         .with_single_cert(vec![identity.certificate_der.clone()], identity.key_der.clone_key())
         .map_err(|error| tls(&error))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    if http2 {
+        config.alpn_protocols.insert(0, b"h2".to_vec());
+    }
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 

@@ -101,6 +101,11 @@ impl Server {
         self.inner.static_tokens.write().push((token.into(), user));
     }
 
+    /// Takes back what [`add_token`](Self::add_token) gave.
+    pub fn revoke_token(&self, token: &str) {
+        self.inner.static_tokens.write().retain(|(known, _)| known != token);
+    }
+
     /// Publishes a certificate authority, in PEM, to the workloads of this server: in each namespace's config map
     /// `kube-root-ca.crt` and in the secrets of service accounts. A listener does so with its own.
     pub fn publish_authority(&self, pem: &str) {

@@ -10,6 +10,7 @@ use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::runtime::{conditions, wait::await_condition};
 use kube::{Client, ResourceExt, discovery};
+use openchoreo_types::labels::{PLANE_CREDENTIALS, annotations};
 use openchoreo_types::yaml;
 use serde_json::{Value, json};
 
@@ -222,7 +223,13 @@ pub async fn register_data_plane(
         }),
         json!({
             "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
-            "metadata": { "name": secret_name, "namespace": organization },
+            "metadata": {
+                "name": secret_name,
+                "namespace": organization,
+                // Without these two the Secret is not used: nobody gets a Secret sent anywhere by registering a plane.
+                "labels": { PLANE_CREDENTIALS: "true" },
+                "annotations": { annotations::PLANE_SERVER: server_host(server) },
+            },
             "stringData": { "token": text("token"), "ca.crt": text("ca.crt") },
         }),
         json!({
@@ -242,6 +249,12 @@ pub async fn register_data_plane(
         }),
     ];
     apply(control, documents).await
+}
+
+/// The value of the annotation that says where a Secret with credentials may be sent: host and port of a server's URL.
+pub fn server_host(server: &str) -> String {
+    let authority = server.parse::<http::Uri>().ok().and_then(|uri| uri.into_parts().authority);
+    authority.map(|authority| authority.to_string()).unwrap_or_default()
 }
 
 fn merged(labels: &Value, key: &str, value: &str) -> Value {

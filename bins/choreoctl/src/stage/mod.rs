@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use controller_manager::core::client::{ClientError, PlaneHosts, of_config};
 use controller_manager::core::engine::{EngineHandle, EngineSettings};
 use controller_manager::core::platform::{Platform, PlatformError};
 use controller_manager::{Listen, RunError};
@@ -50,7 +51,8 @@ impl StageSettings {
             gateway_port: 0,
             folder: folder.into(),
             build_step: Duration::from_millis(20),
-            engine: EngineSettings::default(),
+            // The planes of a stage listen on loopback.
+            engine: EngineSettings { plane_hosts: PlaneHosts::with_loopback(), ..EngineSettings::default() },
         }
     }
 }
@@ -82,7 +84,7 @@ pub enum StageError {
     Kubeconfig(#[source] Box<KubeconfigError>),
     /// A client cannot be made.
     #[error("cannot make a client")]
-    Client(#[source] Box<kube::Error>),
+    Client(#[source] ClientError),
     /// Something cannot be installed.
     #[error("cannot install")]
     Install(#[source] InstallError),
@@ -249,5 +251,5 @@ async fn client(path: &Path, context: &str) -> Result<Client, StageError> {
     let kubeconfig = kube::config::Kubeconfig::read_from(path).map_err(boxed)?;
     let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(boxed)?;
-    Client::try_from(config).map_err(|error| StageError::Client(Box::new(error)))
+    of_config(config).map_err(StageError::Client)
 }

@@ -1,6 +1,7 @@
 //! Flags to objects.
 
 use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt as _;
 use kube::api::Api;
 use openchoreo_types::common::AuthSource;
 use openchoreo_types::common::MaterialSource;
@@ -125,7 +126,11 @@ async fn the_credentials_of_a_plane_go_into_a_secret() {
         panic!("{connection:?}")
     };
     let secrets: Api<Secret> = Api::namespaced(plane.client(), "acme");
-    let material = secrets.get(name).await.unwrap().data.unwrap();
+    let secret = secrets.get(name).await.unwrap();
+    let host = connection.server.trim_start_matches("https://");
+    assert_eq!(secret.labels()[labels::PLANE_CREDENTIALS], "true");
+    assert_eq!(secret.annotations()[labels::annotations::PLANE_SERVER], host);
+    let material = secret.data.unwrap();
     assert!(material[key].0.starts_with(b"-----BEGIN CERTIFICATE"));
 
     let err = plane.run(&arguments).await.failure();

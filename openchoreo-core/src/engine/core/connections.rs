@@ -326,7 +326,7 @@ impl Core {
         }
         for (kind, is_owned) in self.needed_kinds(plane) {
             if self.watch_of(plane, kind).is_none() {
-                let scope = if is_owned { Scope::Labelled(crate::labels::OWNER) } else { Scope::WithoutStatus };
+                let scope = if is_owned { Scope::Has(crate::labels::OWNER) } else { Scope::WithoutStatus };
                 let watch = self.watch(PlaneKey::Remote(plane.clone()), kind, scope);
                 if let Some(lane) = self.lanes.get_mut(plane) {
                     lane.watches.insert(kind, watch);

@@ -18,10 +18,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Secret;
 use openchoreo_types::common::{PlaneKind, PlaneRef};
 use openchoreo_types::v1alpha1::{BuildPlane, DataPlane};
 
 use crate::kind::{Kind, ObjectKey, PlaneKey};
+use crate::labels;
 use crate::platform::Platform;
 use crate::world::wake::WakeIndex;
 use crate::world::{Change, PlaneState, Source, Stored, World};
@@ -156,7 +158,10 @@ impl Core {
     /// Asks for the watches of the control plane.
     pub fn start(&mut self) {
         for kind in self.platform.control_kinds() {
-            self.watch(PlaneKey::Control, kind, Scope::All);
+            // Secrets that are not for planes are nobody's business here.
+            let is_secret = kind == Kind::of::<Secret>();
+            let scope = if is_secret { Scope::Labelled(labels::PLANE_CREDENTIALS, "true") } else { Scope::All };
+            self.watch(PlaneKey::Control, kind, scope);
         }
     }
 

@@ -125,7 +125,9 @@ pub enum Scope {
     /// All.
     All,
     /// Those with a label, whatever its value.
-    Labelled(&'static str),
+    Has(&'static str),
+    /// Those with a label of a value.
+    Labelled(&'static str, &'static str),
     /// All, without their status: objects of others whose status moves often and decides nothing.
     WithoutStatus,
 }

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::core::{Core, CoreSettings, Event, Step};
+use crate::client::{Connector, DirectConnector, PlaneHosts};
 use crate::platform::Platform;
 use crate::world::World;
 use planes::{Incoming, Planes};
@@ -38,11 +39,21 @@ pub struct EngineSettings {
     pub core: CoreSettings,
     /// How long one request may take.
     pub request_timeout: Duration,
+    /// The hosts that planes may have.
+    pub plane_hosts: PlaneHosts,
+    /// What makes the clients of planes where credentials come from elsewhere; a [`DirectConnector`] to
+    /// `plane_hosts` where nothing is given.
+    pub connector: Option<Arc<dyn Connector>>,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { core: CoreSettings::default(), request_timeout: Duration::from_secs(15) }
+        Self {
+            core: CoreSettings::default(),
+            request_timeout: Duration::from_secs(15),
+            plane_hosts: PlaneHosts::default(),
+            connector: None,
+        }
     }
 }
 
@@ -162,7 +173,8 @@ impl Engine {
         let mut core = Core::new(platform, settings.core);
         core.start();
         let unlisted = core.unlisted().map(|kind| kind.to_string()).collect();
-        let planes = Planes::new(control, settings.request_timeout, tell, metrics.clone());
+        let connector = settings.connector.unwrap_or_else(|| Arc::new(DirectConnector::new(settings.plane_hosts)));
+        let planes = Planes::new(control, connector, settings.request_timeout, tell, metrics.clone());
         Self { core, planes, news, queries, ask, unlisted: channel::Sender::new(unlisted), metrics, clock }
     }
 

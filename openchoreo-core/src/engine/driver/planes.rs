@@ -1,10 +1,10 @@
 //! The connections: clients of all planes, and the tasks that watch and ask them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, PartialObjectMeta};
 use kube::runtime::watcher::{self, Event as WatchEvent};
@@ -12,12 +12,12 @@ use kube::{Client, Discovery};
 use openchoreo_types::common::PlaneRef;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::metrics::Metrics;
-use super::requests::{ask, trouble};
+use super::requests::ask;
 use super::watches;
-use crate::client::Credentials;
+use crate::client::{self, Cluster, Connector, Credentials, PlaneClient};
 use crate::engine::core::{Answer, Command, Event, Facts, Trouble, WatchId};
 use crate::extension::chain;
 use crate::kind::PlaneKey;
@@ -25,20 +25,20 @@ use crate::world::{Disconnect, ServedKinds};
 
 /// How long CRDs may go on changing before the kinds of a plane are asked for again.
 const DISCOVERY_DEBOUNCE: Duration = Duration::from_millis(200);
-/// The namespace whose uid is the identity of a cluster.
-const KUBE_SYSTEM: &str = "kube-system";
 
 /// What a task hands over.
 pub(super) enum Incoming {
     /// An event for the core.
     Event(Event),
     /// A plane has been connected to: its client, and the event for the core.
-    Client { plane: PlaneRef, attempt: u64, client: Client, event: Event },
+    Client { plane: PlaneRef, server: String, attempt: u64, client: Client, event: Event },
 }
 
 /// One remote plane.
 struct Plane {
-    client: Client,
+    server: String,
+    /// Survives the rotation of credentials: watches go on with the new ones.
+    client: PlaneClient,
     /// Watches its CRDs.
     kinds: AbortHandle,
 }
@@ -46,6 +46,7 @@ struct Plane {
 /// All planes.
 pub(super) struct Planes {
     control: Client,
+    connector: Arc<dyn Connector>,
     planes: HashMap<PlaneRef, Plane>,
     watches: HashMap<WatchId, AbortHandle>,
     requests: JoinSet<()>,
@@ -56,9 +57,16 @@ pub(super) struct Planes {
 }
 
 impl Planes {
-    pub(super) fn new(control: Client, timeout: Duration, tell: mpsc::Sender<Incoming>, metrics: Metrics) -> Self {
+    pub(super) fn new(
+        control: Client,
+        connector: Arc<dyn Connector>,
+        timeout: Duration,
+        tell: mpsc::Sender<Incoming>,
+        metrics: Metrics,
+    ) -> Self {
         Self {
             control,
+            connector,
             planes: HashMap::new(),
             watches: HashMap::new(),
             requests: JoinSet::new(),
@@ -73,13 +81,23 @@ impl Planes {
     pub(super) fn take(&mut self, news: Incoming) -> Option<Event> {
         match news {
             Incoming::Event(event) => Some(event),
-            Incoming::Client { plane, attempt, client, event } => {
+            Incoming::Client { plane, server, attempt, client, event } => {
                 self.connecting.remove(&plane);
-                let task = kinds_change(plane.clone(), attempt, client.clone(), self.timeout, self.tell.clone());
-                let kinds = tokio::spawn(task).abort_handle();
-                if let Some(old) = self.planes.insert(plane, Plane { client, kinds }) {
+                let old = self.planes.remove(&plane);
+                if let Some(old) = &old {
                     old.kinds.abort();
                 }
+                let client = match old.filter(|old| old.server == server) {
+                    Some(old) => {
+                        old.client.replace(client);
+                        old.client
+                    }
+                    // Requests to the server that it led to before have nothing to do with this one.
+                    None => PlaneClient::new(client),
+                };
+                let task = kinds_change(plane.clone(), attempt, client.client(), self.timeout, self.tell.clone());
+                let kinds = tokio::spawn(task).abort_handle();
+                self.planes.insert(plane, Plane { server, client, kinds });
                 Some(event)
             }
         }
@@ -88,7 +106,7 @@ impl Planes {
     fn client(&self, plane: &PlaneKey) -> Option<Client> {
         match plane {
             PlaneKey::Control => Some(self.control.clone()),
-            PlaneKey::Remote(remote) => self.planes.get(remote).map(|plane| plane.client.clone()),
+            PlaneKey::Remote(remote) => self.planes.get(remote).map(|plane| plane.client.client()),
         }
     }
 
@@ -108,7 +126,8 @@ impl Planes {
                 }
             }
             Command::Connect { plane, attempt, credentials } => {
-                let task = connect(plane.clone(), attempt, credentials, self.timeout, self.tell.clone());
+                let connector = Arc::clone(&self.connector);
+                let task = connect(connector, plane.clone(), attempt, credentials, self.timeout, self.tell.clone());
                 let task = tokio::spawn(task).abort_handle();
                 if let Some(earlier) = self.connecting.insert(plane, task) {
                     earlier.abort();
@@ -131,6 +150,7 @@ impl Planes {
                 }
                 if let Some(plane) = self.planes.remove(&plane) {
                     plane.kinds.abort();
+                    plane.client.close();
                 }
             }
             Command::Send { request, plane, operation } => {
@@ -163,20 +183,26 @@ fn no_client() -> Trouble {
     Trouble { cause: Disconnect::NoAnswer, message: "the plane is not connected".to_owned() }
 }
 
+fn shown(trouble: client::Trouble) -> Trouble {
+    Trouble { cause: trouble.cause, message: trouble.text }
+}
+
 /// A request with a limit of time.
 async fn within<T>(timeout: Duration, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Trouble> {
     match tokio::time::timeout(timeout, request).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(trouble(&error)),
-        Err(_) => {
-            let message = format!("no answer within {} s", timeout.as_secs());
-            Err(Trouble { cause: Disconnect::NoAnswer, message })
+        Ok(Err(error)) => {
+            // What the peer says is for the log; the registration shows the class of it.
+            debug!(error = %chain(&error), "a plane refuses a request");
+            Err(shown(client::Trouble::of(&error)))
         }
+        Err(_) => Err(shown(client::Trouble::silence())),
     }
 }
 
 /// Connects to a plane, and finds out what it is.
 async fn connect(
+    connector: Arc<dyn Connector>,
     plane: PlaneRef,
     attempt: u64,
     credentials: Credentials,
@@ -184,15 +210,15 @@ async fn connect(
     tell: mpsc::Sender<Incoming>,
 ) {
     let server = credentials.server().to_owned();
-    let found = match credentials.client().await {
-        Ok(client) => facts(&client, server, timeout).await.map(|facts| (client, facts)),
+    let found = match connector.connect(&plane, &credentials).await {
+        Ok(client) => facts(&client, server.clone(), timeout).await.map(|facts| (client, facts)),
         Err(error) => Err(Trouble { cause: Disconnect::ServerError, message: chain(&error) }),
     };
     let news = match found {
         Ok((client, facts)) => {
             info!(plane = %PlaneKey::Remote(plane.clone()), version = %facts.version, "plane answers");
             let event = Event::Connected { plane: plane.clone(), attempt, outcome: Ok(facts) };
-            Incoming::Client { plane, attempt, client, event }
+            Incoming::Client { plane, server, attempt, client, event }
         }
         Err(trouble) => {
             warn!(plane = %PlaneKey::Remote(plane.clone()), cause = ?trouble.cause, error = %trouble.message, "plane does not answer");
@@ -206,16 +232,9 @@ async fn facts(client: &Client, server: String, timeout: Duration) -> Result<Fac
     let told = |what: &'static str| {
         move |trouble: Trouble| Trouble { message: format!("cannot read {what}: {}", trouble.message), ..trouble }
     };
-    let version = within(timeout, client.apiserver_version()).await.map_err(told("the API server's version"))?;
+    let cluster = within(timeout, Cluster::of(client)).await.map_err(told("what the cluster is"))?;
     let kinds = within(timeout, served_kinds(client)).await.map_err(told("the API server's kinds"))?;
-    // Without leave to read it, the cluster is known by its registration only.
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    let identity = match within(timeout, namespaces.get_metadata_opt(KUBE_SYSTEM)).await {
-        Ok(found) => found.and_then(|namespace| namespace.metadata.uid),
-        Err(trouble) if trouble.cause == Disconnect::Forbidden => None,
-        Err(trouble) => return Err(told("the cluster's identity")(trouble)),
-    };
-    Ok(Facts { server, version: version.git_version, identity, kinds })
+    Ok(Facts { server, version: cluster.version, identity: cluster.identity, kinds })
 }
 
 async fn served_kinds(client: &Client) -> Result<ServedKinds, kube::Error> {

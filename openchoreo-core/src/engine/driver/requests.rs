@@ -10,6 +10,7 @@ use tracing::debug;
 
 use super::metrics::{Metrics, RequestLabels};
 use super::watches::{api, read};
+use crate::client;
 use crate::engine::core::{Answer, Operation, Trouble};
 use crate::extension::chain;
 use crate::kind::PlaneKey;
@@ -102,11 +103,9 @@ pub(super) fn trouble(error: &kube::Error) -> Trouble {
             (cause, status.message.clone())
         }
         other => {
-            let text = chain(other);
-            let lower = text.to_ascii_lowercase();
-            // The client gives TLS failures no type of their own.
-            let is_tls = lower.contains("certificate") || lower.contains("unknownissuer");
-            (if is_tls { Disconnect::TlsRefused } else { Disconnect::NoAnswer }, text)
+            debug!(error = %chain(other), "a request failed");
+            let shown = client::Trouble::of(other);
+            (shown.cause, shown.text)
         }
     };
     Trouble { cause, message }

@@ -70,12 +70,9 @@ async fn follow(
 ) {
     let mut config = watcher::Config::default();
     match scope {
-        Scope::Labelled(label) => config = config.labels(label),
+        Scope::Has(label) => config = config.labels(label),
+        Scope::Labelled(label, value) => config = config.labels(&format!("{label}={value}")),
         Scope::All | Scope::WithoutStatus => {}
-    }
-    if kind.is("", "Secret") {
-        // Helm keeps its releases in Secrets: large, many, and never credentials.
-        config = config.fields("type!=helm.sh/release.v1");
     }
     let stream = watcher::watcher(api(client, kind, ""), config).default_backoff();
     let mut stream = std::pin::pin!(stream);

@@ -12,11 +12,13 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::config::{AuthInfo, Kubeconfig};
 use openchoreo_types::common::{ClusterAuth, ClusterTls, KubernetesCluster, MtlsAuth, SecretRef, ValueFrom};
+use openchoreo_types::labels::{PLANE_CREDENTIALS, annotations};
 use serde_json::Value;
 
 use crate::args::ClusterArgs;
 use crate::cluster::kubeconfig::context_name;
 use crate::error::CliError;
+use crate::install::server_host;
 
 const CA: &str = "ca.crt";
 const CERTIFICATE: &str = "tls.crt";
@@ -29,7 +31,7 @@ pub(super) struct Connection {
     pub(super) secret: Secret,
 }
 
-/// Reads what the flags name. The Secret is named after the plane.
+/// Reads what the flags name. The Secret is named after the plane, and may be sent to its server only.
 pub(super) fn read(args: &ClusterArgs, plane: &str) -> Result<Connection, CliError> {
     let (server, data) = match &args.from_kubeconfig {
         Some(path) => from_kubeconfig(args, path)?,
@@ -49,6 +51,7 @@ pub(super) fn read(args: &ClusterArgs, plane: &str) -> Result<Connection, CliErr
         })
     };
     let mtls = refer(CERTIFICATE).zip(refer(KEY)).map(|(client_cert, client_key)| MtlsAuth { client_cert, client_key });
+    let host = server_host(&server);
     let cluster = KubernetesCluster {
         server: Some(server),
         tls: refer(CA).map(|ca| ClusterTls { ca: Some(ca) }),
@@ -57,6 +60,8 @@ pub(super) fn read(args: &ClusterArgs, plane: &str) -> Result<Connection, CliErr
     };
     let mut secret = Secret { type_: Some("Opaque".to_owned()), data: Some(data), ..Secret::default() };
     secret.metadata.name = Some(secret_name);
+    secret.metadata.labels = Some([(PLANE_CREDENTIALS.to_owned(), "true".to_owned())].into());
+    secret.metadata.annotations = Some([(annotations::PLANE_SERVER.to_owned(), host)].into());
     Ok(Connection { cluster, secret })
 }
 
