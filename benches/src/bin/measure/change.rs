@@ -9,7 +9,7 @@ use openchoreo_types::v1alpha1::DeployableArtifact;
 use serde_json::json;
 
 use crate::report::{Times, milliseconds, row};
-use crate::site::{PlaneArgs, SETTLING, Site};
+use crate::site::{SETTLING, Site, SiteArgs};
 use crate::watching::Images;
 
 /// How long controllers must have done nothing before the next change.
@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    planes: PlaneArgs,
+    site: SiteArgs,
     /// Components that are there
     #[arg(long, default_value_t = 100)]
     components: usize,
@@ -35,7 +35,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
-    let site = Site::open(&args.planes, Duration::from_millis(args.delay)).await?;
+    let site = Site::open(&args.site, Duration::from_millis(args.delay)).await?;
     let mut manager = site.start_child().await?;
     manager.ready().await?;
     site.register().await?;
@@ -62,7 +62,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
             "change of one image until it is applied, {} ms added to each request, {} components, {}",
             args.delay,
             args.components,
-            args.planes.words()
+            args.site.words()
         ),
         &format!(
             "p50 {:.1} ms, p99 {:.1} ms, of {} changes; of which writing it took p50 {:.1} ms",

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crate::process::{cpu_seconds, memory};
 use crate::report::{ratio, row};
-use crate::site::{PlaneArgs, SETTLING, Site};
+use crate::site::{SETTLING, Site, SiteArgs};
 
 /// What `fleet` is asked for.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    planes: PlaneArgs,
+    site: SiteArgs,
     /// Components to write
     #[arg(long, default_value_t = 200)]
     components: usize,
@@ -36,7 +36,7 @@ enum Place {
 
 pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     let components = args.components;
-    let site = Site::open(&args.planes, Duration::ZERO).await?;
+    let site = Site::open(&args.site, Duration::ZERO).await?;
     let mut manager = match args.manager {
         Place::Child => site.start_child().await?,
         Place::Inside => site.start_inside().await?,
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     manager.quiet(SETTLING).await?;
     let (after, cpu_after) = (manager.counts().await?, cpu_seconds(process)?);
     row(
-        &format!("{components} components from cold to Ready, {} writers, {}", args.writers, args.planes.words()),
+        &format!("{components} components from cold to Ready, {} writers, {}", args.writers, args.site.words()),
         &format!(
             "{:.2} s, of which {:.2} s until the last was written",
             filled.ready.as_secs_f64(),

@@ -13,6 +13,7 @@
 
 mod change;
 mod fleet;
+mod heap;
 mod manager;
 mod objects;
 mod passes;
@@ -52,13 +53,15 @@ enum Command {
     Raw(raw::Args),
     /// The change of an image until it is applied in the data plane, with a delay added to each request
     Change(change::Args),
+    /// Where the memory of a controller manager was, by its profile
+    Heap(heap::Args),
     /// A new start of the controller manager with everything applied: until it is of use, and what it sends
     Restart(restart::Args),
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error,kube_client=off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let command = Cli::parse().command;
     report::head();
@@ -69,6 +72,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Objects(args) => objects::run(&args),
         Command::Fleet(args) => fleet::run(&args).await,
         Command::Raw(args) => raw::run(&args).await,
+        Command::Heap(args) => heap::run(&args),
         Command::Change(args) => change::run(&args).await,
         Command::Restart(args) => restart::run(&args).await,
     }

@@ -16,7 +16,6 @@ use tokio::process::Command;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::process::program;
 use crate::site::PATIENCE;
 
 /// How often a starting process is asked whether it is ready.
@@ -109,10 +108,10 @@ pub(crate) struct Child {
 
 impl Child {
     /// Starts it. What it logs as a warning or worse is seen on standard error.
-    pub(crate) async fn start(kubeconfig: &Path, context: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn start(program: &Path, kubeconfig: &Path, context: &str) -> anyhow::Result<Self> {
         // Nobody else takes a port that was free a moment ago, most likely.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?;
-        let mut command = Command::new(program("controller-manager")?);
+        let mut command = Command::new(program);
         command.arg("--kubeconfig").arg(kubeconfig).args(["--context", context]);
         for flag in ["--health-probe-bind-address", "--metrics-bind-address"] {
             command.arg(flag).arg(address.to_string());
@@ -121,7 +120,7 @@ impl Child {
             command.env("RUST_LOG", "warn");
         }
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true).spawn();
-        Ok(Self { process: process.context("cannot start the controller manager")?, address })
+        Ok(Self { process: process.with_context(|| format!("cannot start {}", program.display()))?, address })
     }
 
     async fn ready(&mut self) -> anyhow::Result<()> {

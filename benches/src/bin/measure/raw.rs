@@ -8,7 +8,7 @@ use openchoreo_build::ArgoSettings;
 use serde_json::Value;
 
 use crate::report::row;
-use crate::site::{PlaneArgs, Site, inputs};
+use crate::site::{Site, SiteArgs, inputs};
 use crate::watching::available_deployments;
 use crate::writing::Writers;
 
@@ -16,7 +16,7 @@ use crate::writing::Writers;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    planes: PlaneArgs,
+    site: SiteArgs,
     /// Components whose objects are written
     #[arg(long, default_value_t = 200)]
     components: usize,
@@ -29,12 +29,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
-    let Args { planes, components, writers, .. } = args;
+    let Args { site: on, components, writers, .. } = args;
     let (namespaces, remote) = remote(*components)?;
     let (shared, own) = inputs(*components);
     let counts = (shared.len() + own.iter().map(Vec::len).sum::<usize>(), namespaces.len() + remote.len());
 
-    let site = Site::open(planes, Duration::ZERO).await?;
+    let site = Site::open(on, Duration::ZERO).await?;
     let control = Writers::gather(&site.planes.control, *writers, shared.iter().chain(own.iter().flatten())).await?;
     let data = Writers::gather(&site.planes.data, *writers, namespaces.iter().chain(&remote)).await?;
     let mut available = available_deployments(site.planes.data.client()?);
@@ -55,7 +55,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
             "{components} components raw: {} inputs and {} objects of the data plane, {writers} writers, {}",
             counts.0,
             counts.1,
-            planes.words()
+            on.words()
         ),
         &format!(
             "{:.2} s, of which {:.2} s for the inputs; {:.2} s until every Deployment was available",

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use crate::change;
 use crate::process::{cpu_seconds, memory};
 use crate::report::row;
-use crate::site::{PlaneArgs, SETTLING, Site};
+use crate::site::{SETTLING, Site, SiteArgs};
 use crate::watching::Images;
 
 /// What `restart` is asked for.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    planes: PlaneArgs,
+    site: SiteArgs,
     /// Components that are there
     #[arg(long, default_value_t = 10_000)]
     components: usize,
@@ -25,14 +25,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
-    let site = Site::open(&args.planes, Duration::ZERO).await?;
+    let site = Site::open(&args.site, Duration::ZERO).await?;
     let mut manager = site.start_child().await?;
     manager.ready().await?;
     site.register().await?;
     site.fill(args.components, args.writers).await?;
     manager.quiet(SETTLING).await?;
     manager.stop().await?;
-    let what = format!("restart with {} components, {}", args.components, args.planes.words());
+    let what = format!("restart with {} components, {}", args.components, args.site.words());
 
     // Once for what it does when nobody does anything.
     let started = Instant::now();

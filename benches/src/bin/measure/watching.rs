@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::Api;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{Config, Error, Event, watcher};
@@ -26,9 +27,7 @@ pub(crate) struct Satisfied<K> {
 
 /// The Endpoints that are Ready.
 pub(crate) fn ready_endpoints(control: Client) -> Satisfied<Endpoint> {
-    Satisfied::of(events(control), |endpoint: &Endpoint| {
-        endpoint.condition("Ready").is_some_and(|ready| ready.status == "True")
-    })
+    Satisfied::of(events(control), |endpoint: &Endpoint| endpoint.condition("Ready").is_some_and(is_true))
 }
 
 /// The Deployments of a data plane that are available.
@@ -37,6 +36,11 @@ pub(crate) fn available_deployments(data: Client) -> Satisfied<Deployment> {
         let conditions = deployment.status.as_ref().and_then(|status| status.conditions.as_ref());
         conditions.into_iter().flatten().any(|found| found.type_ == "Available" && found.status == "True")
     })
+}
+
+/// Whether a condition of the platform is met.
+pub(crate) fn is_true(condition: &Condition) -> bool {
+    condition.status == "True"
 }
 
 impl<K: kube::Resource> Satisfied<K> {
