@@ -15,7 +15,9 @@ const PROJECT_SIZE: usize = 50;
 
 /// The documents of an organization without projects: what its administrators write, except for its data plane.
 pub fn organization() -> Vec<Value> {
+    let labels = json!({ "openchoreo.dev/organization": ORGANIZATION });
     vec![
+        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": ORGANIZATION, "labels": labels } }),
         ours("Organization", json!({ "name": ORGANIZATION }), json!({})),
         ours(
             "Environment",
@@ -60,8 +62,7 @@ pub fn projects(components: usize) -> Vec<Value> {
 
 /// The documents of the component of a number: itself, its track, its artifact.
 pub fn component(number: usize) -> [Value; 3] {
-    let project = project_name(number / PROJECT_SIZE);
-    let name = format!("service-{number:05}");
+    let (project, name) = (namespace(number), component_name(number));
     let child = |suffix: &str, label: &str, value: &str| {
         json!({
             "name": format!("{name}-{suffix}"), "namespace": project,
@@ -88,11 +89,30 @@ pub fn component(number: usize) -> [Value; 3] {
             "DeployableArtifact",
             child("v1", "openchoreo.dev/deployment-track", "main"),
             json!({
-                "targetArtifact": { "fromImageRef": { "tag": format!("registry.example.com/{name}:1.0.0") } },
+                "targetArtifact": { "fromImageRef": { "tag": image(number, 0) } },
                 "configuration": { "endpointTemplates": [endpoint], "application": application },
             }),
         ),
     ]
+}
+
+/// The namespace of the component of a number.
+pub fn namespace(number: usize) -> String {
+    project_name(number / PROJECT_SIZE)
+}
+
+/// The name of its artifact.
+pub fn artifact_name(number: usize) -> String {
+    format!("{}-v1", component_name(number))
+}
+
+/// A finished image of it; the artifact is written with version 0.
+pub fn image(number: usize, version: usize) -> String {
+    format!("registry.example.com/{}:1.0.{version}", component_name(number))
+}
+
+fn component_name(number: usize) -> String {
+    format!("service-{number:05}")
 }
 
 fn project_name(project: usize) -> String {

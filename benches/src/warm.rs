@@ -15,7 +15,7 @@ use openchoreo_core::platform::Platform;
 use openchoreo_core::world::ReadSet;
 use openchoreo_types::v1alpha1::Deployment;
 
-use crate::population;
+use crate::offline;
 
 /// A World at rest.
 #[derive(Debug)]
@@ -35,23 +35,7 @@ impl Warm {
     /// The population is not what the platform takes.
     pub fn of(components: usize) -> anyhow::Result<Self> {
         let platform = Arc::new(controller_manager::default_platform(ArgoSettings::default()).build()?);
-        let plane = PlaneKey::data_plane(population::ORGANIZATION, population::DATA_PLANE);
-        let mut offline = Offline::new(&platform, Timestamp::UNIX_EPOCH);
-        offline.connect(&plane);
-        let mut documents = population::organization();
-        documents.push(population::data_plane());
-        documents.extend(population::projects(components));
-        for document in documents {
-            offline.apply(document)?;
-        }
-        offline.settle()?;
-        for number in 0..components {
-            for document in population::component(number) {
-                offline.apply(document)?;
-            }
-            // In portions, as they would come from people.
-            offline.settle()?;
-        }
+        let offline = offline::settled(&platform, components)?;
         let deployments = offline.world().keys(&PlaneKey::Control, Kind::of::<Deployment>());
         anyhow::ensure!(deployments.len() == components, "the platform made {} Deployments", deployments.len());
         Ok(Self { platform, offline, deployments })

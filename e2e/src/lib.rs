@@ -11,12 +11,15 @@
 //! control plane and the command line, and through the URL of an Endpoint. What the controllers wrote is read from the
 //! planes, never from the controllers; the one exception is the count of their requests.
 //!
-//! Deliberately not here: tests of rendering, naming and planning (beside their code), and measurements.
+//! Deliberately not here: tests of rendering, naming and planning (beside their code), and measurements, which stand on
+//! the same planes ([`Planes`], [`Setup`], [`Proxy`]).
 
 mod ground;
+mod planes;
 mod program;
 mod proxy;
 mod scenarios;
+mod setup;
 mod tenant;
 mod waiting;
 
@@ -26,7 +29,10 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 
 pub use ground::{Ground, Lane};
+pub use planes::{Plane, Planes};
+pub use proxy::Proxy;
 pub use scenarios::{Scenario, scenarios};
+pub use setup::{Setup, Simulators, registration};
 
 /// How many scenarios run at a time. They use organizations of their own, so they cannot meet.
 const AT_A_TIME: usize = 4;

@@ -8,7 +8,14 @@ use controller_manager::{Args, run};
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
+/// Keeps count of every allocation, in builds made to find out where memory goes.
+#[cfg(feature = "dhat")]
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
+
 fn main() -> ExitCode {
+    #[cfg(feature = "dhat")]
+    let _profile = dhat::Profiler::builder().trim_backtraces(Some(32)).build();
     let args = Args::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();

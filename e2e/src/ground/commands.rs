@@ -17,11 +17,11 @@ impl Ground {
     /// # Errors
     /// The command failed; the error holds what it said.
     pub(crate) async fn choreoctl(&self, words: &[&str], input: &str) -> anyhow::Result<String> {
-        let place = ["choreoctl", "--context", &self.context];
+        let place = ["choreoctl", "--context", &self.planes.control.context];
         let cli = Cli::try_parse_from(place.iter().chain(words)).context("the command does not parse")?;
         let (out, err) = (Buffer::default(), Buffer::default());
         let mut io = Io::new(Cursor::new(input.to_owned().into_bytes()), out.clone(), err.clone())
-            .with_kubeconfig(Some(self.kubeconfig.clone()));
+            .with_kubeconfig(Some(self.planes.kubeconfig.clone()));
         let code = match choreoctl::run(cli, &mut io).await {
             Ok(code) => code,
             Err(error) => io.fail(&error),

@@ -2,16 +2,13 @@
 
 mod commands;
 mod controllers;
-mod planes;
 pub(crate) mod remote;
 
-use std::any::Any;
-use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use choreoctl::install::{self, InstallSettings, Registration};
+use choreoctl::install;
 use choreoctl::request;
 use controller_manager::core::engine::EngineHandle;
 use controller_manager::core::kind::Kind;
@@ -21,19 +18,14 @@ use kube::api::{Api, DeleteParams};
 use kube::core::NamespaceResourceScope;
 use kube::{Client, Resource};
 use openchoreo_build::ArgoSettings;
-use openchoreo_embedded::simulators::{
-    self, GatewayListener, GatewayProtocol, GatewaySettings, SimulatorSettings, WorkloadController,
-};
 use openchoreo_types::{PlatformKind, yaml};
 use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
 
+use crate::planes::Planes;
+use crate::setup::{Setup, Simulators, registration};
 use crate::waiting::eventually;
 use controllers::Controllers;
-use planes::Planes;
 
-/// Registry that images of builds are pushed to.
-const REGISTRY: &str = "registry.choreo-system:5000";
 /// Image with the tools of a build, as the real data plane of the tests has it.
 const TOOLS: &str = "registry.choreo-system:5000/ci-tools:1";
 
@@ -66,15 +58,12 @@ pub struct Ground {
     pub control: Client,
     /// The data plane, as an administrator.
     pub data: Client,
-    data_address: SocketAddr,
-    kubeconfig: OsString,
-    context: String,
+    planes: Planes,
     gateway_authority: String,
     builds: ArgoSettings,
     remote_kinds: Vec<Kind>,
     controllers: Mutex<Option<Controllers>>,
-    simulators: Option<JoinHandle<()>>,
-    _kept: Box<dyn Any + Send + Sync>,
+    simulators: Option<Simulators>,
 }
 
 impl std::fmt::Debug for Ground {
@@ -93,21 +82,12 @@ impl Ground {
             Lane::Embedded => Planes::embedded().await?,
             Lane::Planes | Lane::DataPlane => Planes::from_environment().await?,
         };
-        let (simulated, gateway_authority, settings) = match lane {
-            Lane::Embedded => simulated(WorkloadController::Simulate).await?,
-            Lane::Planes => simulated(WorkloadController::ClusterHasOne).await?,
-            Lane::DataPlane => real()?,
+        let setup = match lane {
+            Lane::Embedded | Lane::Planes => Setup::simulated(planes.workloads).await?,
+            Lane::DataPlane => Setup::real()?,
         };
-        install::control_plane(&planes.control).await.context("cannot install the control plane")?;
-        install::data_plane(&planes.data, &settings).await.context("cannot install the data plane")?;
-        let simulators = simulated.map(|settings| {
-            let client = planes.data.clone();
-            tokio::spawn(async move {
-                if let Err(error) = simulators::run(client, settings, std::future::pending()).await {
-                    tracing::error!(%error, "the simulators ended");
-                }
-            })
-        });
+        let gateway_authority = setup.gateway_authority.clone();
+        let simulators = setup.make(&planes).await?;
         let builds = match lane {
             Lane::Embedded | Lane::Planes => ArgoSettings::default(),
             Lane::DataPlane => ArgoSettings {
@@ -119,20 +99,18 @@ impl Ground {
         };
         let platform = default_platform(builds.clone()).build().context("cannot build the platform")?;
         let remote_kinds = platform.remote_watches().into_iter().filter(|(_, owned)| *owned).map(|(kind, _)| kind);
-        let controllers = Controllers::start(planes.control.clone(), builds.clone()).await?;
+        let (control, data) = (planes.control.client()?, planes.data.client()?);
+        let controllers = Controllers::start(control.clone(), builds.clone()).await?;
         Ok(Self {
             lane,
-            control: planes.control,
-            data: planes.data,
-            data_address: planes.data_address,
-            kubeconfig: planes.kubeconfig,
-            context: planes.context,
+            control,
+            data,
+            planes,
             gateway_authority,
             builds,
             remote_kinds: remote_kinds.collect(),
             controllers: Mutex::new(Some(controllers)),
             simulators,
-            _kept: planes.kept,
         })
     }
 
@@ -141,9 +119,7 @@ impl Ground {
         if let Some(controllers) = self.controllers.lock().await.take() {
             let _ = controllers.stop().await;
         }
-        if let Some(simulators) = self.simulators {
-            simulators.abort();
-        }
+        drop(self.simulators);
     }
 
     /// How long something may take that normally takes a moment.
@@ -186,19 +162,13 @@ impl Ground {
 
     /// Where the data plane's API server listens.
     pub(crate) fn data_address(&self) -> SocketAddr {
-        self.data_address
+        self.planes.data.address
     }
 
     /// Registers the data plane for an organization.
     pub(crate) async fn register(&self, organization: &str, name: &str, server: Option<String>) -> anyhow::Result<()> {
-        let registration = Registration {
-            organization: organization.to_owned(),
-            name: name.to_owned(),
-            server: server.unwrap_or_else(|| format!("https://{}", self.data_address)),
-            public_virtual_host: "choreoapps.localhost".to_owned(),
-            organization_virtual_host: "choreoapps.internal".to_owned(),
-            registry: REGISTRY.to_owned(),
-        };
+        let server = server.unwrap_or_else(|| format!("https://{}", self.data_address()));
+        let registration = registration(organization, name, server);
         let registered = install::register_data_plane(&self.control, &self.data, &registration).await;
         registered.context("cannot register the data plane")
     }
@@ -270,51 +240,4 @@ impl Ground {
 pub(crate) fn shown<K: PlatformKind>(mut object: K) -> String {
     object.meta_mut().managed_fields = None;
     yaml::to_string(&object).unwrap_or_default()
-}
-
-/// What a lane simulates, the authority of its gateway in PEM, and what is installed for it.
-type Setup = (Option<SimulatorSettings>, String, InstallSettings);
-
-/// Simulators with a gateway on a free port of loopback.
-async fn simulated(workloads: WorkloadController) -> anyhow::Result<Setup> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let listener =
-        GatewayListener::bind("choreo-system", "choreo-external-gateway", address, GatewayProtocol::Https).await?;
-    let authority = listener.authority_pem().unwrap_or_default().to_owned();
-    let install = InstallSettings {
-        gateway_port: Some(listener.address().port()),
-        // The simulated gateway brings certificates of its own; the Secret only has to be there.
-        gateway_certificate: Some(certificate()?),
-        foreign_crds: true,
-        ..InstallSettings::default()
-    };
-    let settings = SimulatorSettings {
-        workloads,
-        nodes: true,
-        load_balancer: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        gateway: Some(GatewaySettings { listeners: vec![listener], ..GatewaySettings::default() }),
-        argo: Some(simulators::ArgoSettings {
-            step_duration: Duration::from_millis(20),
-            registry: REGISTRY.to_owned(),
-        }),
-    };
-    Ok((Some(settings), authority, install))
-}
-
-/// No simulator: the data plane has Envoy Gateway, which serves a certificate made here.
-fn real() -> anyhow::Result<Setup> {
-    let (certificate, key) = certificate()?;
-    let install = InstallSettings {
-        gateway_class: Some("envoy".to_owned()),
-        gateway_certificate: Some((certificate.clone(), key)),
-        ..InstallSettings::default()
-    };
-    Ok((None, certificate, install))
-}
-
-/// A certificate for the hosts of the data plane, and its key, in PEM.
-fn certificate() -> anyhow::Result<(String, String)> {
-    let hosts = ["*.choreoapps.localhost", "*.choreoapps.internal"].map(str::to_owned);
-    let made = rcgen::generate_simple_self_signed(hosts).context("cannot make a certificate")?;
-    Ok((made.cert.pem(), made.signing_key.serialize_pem()))
 }

@@ -323,10 +323,7 @@ fn what_a_plane_says_reaches_everyone_who_waits_for_it() {
     offline.connect(&plane());
     offline.settle().expect("plans come to rest");
     assert_ready(&offline, &environment, "True", "EnvironmentReady");
-    let boastful = PlaneState::Connected {
-        server: "https://plane.example".to_owned(),
-        version: "v".repeat(1_000_000),
-        };
+    let boastful = PlaneState::Connected { server: "https://plane.example".to_owned(), version: "v".repeat(1_000_000) };
     offline.set_plane_state(&plane(), boastful);
     offline.settle().expect("plans come to rest");
     assert!(assert_ready(&offline, &data_plane, "True", "Connected").len() < 1_000);

@@ -140,11 +140,11 @@ fn credentials_are_resolved_through_reads_that_are_recorded() {
     let mut stored = serde_json::to_value(secret(Some("true"), Some("a.example"), "the-token")).expect("JSON");
     stored["metadata"]["namespace"] = "acme".into();
     put(Kind::of::<Secret>(), stored);
-    let cx = PlanContext::new(&world, &platform, Timestamp::UNIX_EPOCH);
+    let cx = PlanContext::in_words(&world, &platform, Timestamp::UNIX_EPOCH);
     let credentials = Credentials::resolve(&cx, &plane).expect("usable").expect("registered");
     assert_eq!(credentials.token(), Some("the-token"));
     let gone = PlaneRef { name: "other".to_owned(), ..plane };
     assert_eq!(Credentials::resolve(&cx, &gone).expect("usable"), None);
-    let reads = format!("{:?}", cx.into_reads());
+    let reads = format!("{:?}", cx.into_reads().words());
     assert!(reads.contains("login") && reads.contains("plane") && reads.contains("other"), "{reads}");
 }
