@@ -35,7 +35,7 @@ pub use stored::{Metadata, Stored};
 
 /// How many objects keep their typed form. What planners read again and again, such as projects and environments, stays
 /// decoded; of a large fleet's components only those planned last do.
-const SHELF: usize = 512;
+const SHELF: usize = 128;
 
 /// What is known of the connection to a remote plane.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

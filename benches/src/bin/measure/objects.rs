@@ -1,10 +1,9 @@
-//! What the platform makes of the population, by plane and kind: what a controller manager has to hold.
-
-use std::collections::BTreeMap;
+//! What the platform makes of the population, by plane and kind: what a controller manager holds, and where its memory
+//! goes.
 
 use openchoreo_benches::offline;
 use openchoreo_build::ArgoSettings;
-use openchoreo_core::kind::PlaneKey;
+use openchoreo_core::world::Select;
 
 use crate::report::{ratio, row};
 
@@ -19,23 +18,24 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let platform = std::sync::Arc::new(controller_manager::default_platform(ArgoSettings::default()).build()?);
     let offline = offline::settled(&platform, args.components)?;
-    for plane in [PlaneKey::Control, offline::data_plane()] {
-        let mut kinds: BTreeMap<_, (u64, u64)> = BTreeMap::new();
-        for (key, object) in offline.world().all(&plane) {
-            let (count, bytes) = kinds.entry(key.kind).or_default();
-            *count += 1;
-            *bytes += u64::try_from(object.json().to_string().len())?;
-        }
-        for (kind, (count, bytes)) in kinds {
-            row(
-                &format!("{plane}: {kind}, for each of {} components", args.components),
-                &format!(
-                    "{:.2} objects, {:.0} bytes of JSON",
-                    ratio(count, args.components),
-                    ratio(bytes, args.components)
-                ),
-            );
-        }
+    let each = args.components;
+    let per = |bytes: usize| ratio(u64::try_from(bytes).unwrap_or(u64::MAX), each);
+    for (plane, kind, count, objects, index) in offline.world().sizes() {
+        let held = offline.world().list(&plane, &Select::all(kind));
+        let json: usize = held.iter().map(|(_, object)| object.json().to_string().len()).sum();
+        row(
+            &format!("{plane}: {kind}, for each of {each} components"),
+            &format!(
+                "{:.2} objects of {:.0} bytes of JSON; held in {:.0} bytes, found by {:.0} bytes of indexes",
+                per(count),
+                per(json),
+                per(objects),
+                per(index)
+            ),
+        );
     }
+    let (reads, items) = offline.core().sizes();
+    row("recorded reads, for each component", &format!("{:.0} bytes", per(reads)));
+    row("objects that are planned, for each component", &format!("{:.2}", per(items)));
     Ok(())
 }
