@@ -121,6 +121,9 @@ struct Cluster {
     kinds: BTreeMap<Kind, KindStore>,
 }
 
+/// The key of an object that changed, with its form before and after.
+type BeforeAndAfter<'a> = (&'a ObjectKey, Option<&'a Arc<Stored>>, Option<&'a Arc<Stored>>);
+
 /// A change of the World, as [`wake::WakeIndex`] needs it.
 #[derive(Clone, Debug)]
 pub struct Change {
@@ -144,7 +147,7 @@ impl Change {
     }
 
     /// The object that changed, before and after; nothing where it is the state of a plane.
-    pub(crate) fn object(&self) -> Option<(&ObjectKey, Option<&Arc<Stored>>, Option<&Arc<Stored>>)> {
+    pub(crate) fn object(&self) -> Option<BeforeAndAfter<'_>> {
         match &self.what {
             Changed::Plane(_) => None,
             Changed::Object { key, old, new, .. } => {

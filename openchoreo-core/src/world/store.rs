@@ -119,20 +119,22 @@ impl KindStore {
         let mut old = None;
         if let Some(slot) = found.and_then(|number| self.slots.get_mut(number as usize)?.as_mut()) {
             let held = &slot.stored;
-            if held.is_same_object(&new) {
-                let is_behind = match source {
-                    // The watch may have been faster than the answer.
-                    Source::Answer => new.is_older_than(held),
-                    // And the answer faster than the watch. Whatever a watch told before is behind what it tells now,
-                    // even where the revisions fall: then the server's store was restored.
-                    Source::Watch => slot.answered == list && new.is_older_than(held),
-                };
-                if source == Source::Watch {
-                    slot.listed = list;
-                }
-                if is_behind {
-                    return None;
-                }
+            let is_same = held.is_same_object(&new);
+            // What is behind may also be a predecessor of what is held.
+            let is_behind = match source {
+                // The watch may have been faster than the answer.
+                Source::Answer => new.is_older_than(held),
+                // And the answer faster than the watch. Whatever a watch told before is behind what it tells now,
+                // even where the revisions fall: then the server's store was restored.
+                Source::Watch => slot.answered == list && new.is_older_than(held),
+            };
+            if is_same && source == Source::Watch {
+                slot.listed = list;
+            }
+            if is_behind {
+                return None;
+            }
+            if is_same {
                 if held.has_text_of(&new) {
                     slot.stored = Arc::new(held.at_revision_of(&new));
                     if source == Source::Answer {

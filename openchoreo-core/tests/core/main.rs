@@ -4,6 +4,7 @@
 #[cfg(feature = "client")]
 mod clients;
 mod deletion;
+mod engine;
 mod hierarchy;
 mod hosts;
 mod naming;

@@ -53,7 +53,15 @@ impl Core {
         }
         match news {
             News::ListBegins => self.world.begin_list(&plane, kind),
-            News::Listed(object) | News::Put(object) => {
+            News::Listed(object) => {
+                // What was gone is there again where the server's store was restored.
+                self.gone.forget(&object.uid());
+                let change = self.world.put_stored(&plane, kind, object, Source::Watch);
+                self.changed(change, None);
+            }
+            // An answer was faster to tell its end.
+            News::Put(object) if self.gone.contains(&object.uid()) => {}
+            News::Put(object) => {
                 let change = self.world.put_stored(&plane, kind, object, Source::Watch);
                 self.changed(change, None);
             }
@@ -71,7 +79,7 @@ impl Core {
                     self.changed(Some(change), None);
                 }
                 for key in doubtful {
-                    self.ask_for(&plane, key);
+                    self.doubt(&plane, key);
                 }
                 self.check_listed();
             }
@@ -162,16 +170,21 @@ impl Core {
         let going = [ObjectKey::registration(plane), ObjectKey::of::<Namespace>("", &plane.namespace)];
         let is_going =
             going.iter().any(|key| self.world.get(&PlaneKey::Control, key).is_some_and(|live| live.is_deleting()));
-        let now = self.now;
+        let (now, (_, longest)) = (self.now, self.settings.reconnect);
         let lane = self.lanes.entry(plane.clone()).or_insert_with(|| Lane::new(plane.clone()));
         if lane.phase != Phase::Idle {
             let since = *lane.orphaned.get_or_insert(now);
-            if is_going {
-                return;
-            }
             let end = after(since, ORPHAN_GRACE);
-            if now < end {
-                lane.probe_at = Some(end);
+            if is_going || now < end {
+                if let Phase::Broken(at) = lane.phase
+                    && at <= now
+                {
+                    // It cannot be connected to again now; since when it does not answer stays known.
+                    lane.phase = Phase::Broken(if is_going { after(now, longest) } else { end });
+                }
+                if !is_going {
+                    lane.probe_at = Some(end);
+                }
                 return;
             }
         }
@@ -248,6 +261,7 @@ impl Core {
         }
         lane.facts = Some(facts.clone());
         if let Some(identity) = &facts.identity {
+            let left_behind = self.lanes_of_same_cluster(plane);
             let (_, moved) = self.world.identify(&key, identity);
             if moved.is_some() {
                 // It leads to another cluster than the one that was watched, or to one that is watched already.
@@ -255,6 +269,9 @@ impl Core {
                     lane.phase = Phase::Listing(after(self.now, self.settings.listing));
                 }
                 self.stop_watches(plane);
+                for other in left_behind {
+                    self.watch_what_is_needed(&other);
+                }
                 let change = self.world.set_plane_state(&key, PlaneState::Unknown);
                 self.changed(change, None);
                 self.changed(moved, None);

@@ -217,14 +217,17 @@ impl Items {
     pub(super) fn fire(&mut self, now: Timestamp) {
         while let Some((at, id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, id));
-            if let Some(item) = self.get_mut(id) {
-                item.timer = None;
-                if item.flight.is_some() {
-                    item.again = item.again.max(Some(Urgency::Soon));
-                    continue;
-                }
+            let Some(item) = self.get_mut(id) else { continue };
+            item.timer = None;
+            let not_before = item.not_before;
+            if item.flight.is_some() {
+                item.again = item.again.max(Some(Urgency::Soon));
+            } else if not_before > now {
+                // A planner's wish to look again does not cut a wait short that a failure asked for.
+                self.set_timer(id, not_before);
+            } else {
+                self.enqueue(id);
             }
-            self.enqueue(id);
         }
     }
 }

@@ -138,6 +138,11 @@ impl Gone {
         self.uids.contains(uid)
     }
 
+    /// It has been listed after all.
+    pub(super) fn forget(&mut self, uid: &str) {
+        self.uids.remove(uid);
+    }
+
     pub(super) fn add(&mut self, uid: String) {
         if uid.is_empty() || !self.uids.insert(uid.clone()) {
             return;

@@ -29,7 +29,7 @@ use crate::world::wake::WakeIndex;
 use crate::world::{Change, PlaneState, Source, Stored, World};
 use items::{ItemId, Items, Owners, Urgency};
 use lanes::{Gone, Lane, Room, Watch};
-use passes::Pending;
+use passes::{Doubt, Pending};
 
 pub use protocol::{Answer, Command, Event, Facts, News, Operation, RequestId, Scope, Trouble, WatchId};
 
@@ -107,6 +107,8 @@ pub struct Core {
     requests: HashMap<RequestId, Pending>,
     control: Room,
     gone: Gone,
+    /// What is to be asked for again, and when.
+    doubts: Vec<(Timestamp, PlaneKey, Doubt)>,
     commands: VecDeque<Command>,
     is_leading: bool,
     last_id: u64,
@@ -151,6 +153,7 @@ impl Core {
             requests: HashMap::new(),
             control: Room::default(),
             gone: Gone::default(),
+            doubts: Vec::new(),
             commands: VecDeque::new(),
             is_leading: false,
             last_id: 0,
@@ -187,6 +190,7 @@ impl Core {
     pub fn step(&mut self, now: Timestamp) -> Step {
         self.now = now;
         self.tend_lanes();
+        self.tend_doubts();
         if !self.is_ready() || !self.is_leading {
             return Step::Idle;
         }
@@ -196,6 +200,7 @@ impl Core {
         }
         self.items.fire(now);
         match self.items.next() {
+            None if self.wake_waiting() => Step::Nothing,
             None => Step::Idle,
             Some(id) => self.pass(id).map_or(Step::Nothing, Step::Pass),
         }
@@ -209,7 +214,10 @@ impl Core {
     /// When [`Core::step`] is next to be called although nothing has happened.
     pub fn next_time(&self) -> Option<Timestamp> {
         let lanes = self.lanes.values().filter_map(Lane::timer);
-        lanes.chain(self.items.first_timer()).min()
+        let doubts = self.doubts.iter().map(|(at, ..)| *at);
+        // Where nothing may be planned, no time makes a difference to it.
+        let plans = self.items.first_timer().filter(|_| self.is_leading && self.is_ready());
+        lanes.chain(doubts).chain(plans).min()
     }
 
     /// Whether everything in the control plane has been listed. Nothing is planned before: half a World would look

@@ -22,7 +22,7 @@ use crate::plan::{Finalizer, Plan};
 use crate::planner::{AnyPlanner, PlanContext};
 use crate::record::recorded;
 use crate::remote::clean_everywhere;
-use crate::world::{Disconnect, PlaneState, ReadSet, Source, Stored};
+use crate::world::{ClusterId, Disconnect, PlaneState, ReadSet, Source, Stored};
 
 /// A request that is under way.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(super) struct Pending {
     /// Whose it is; nothing where the core asks whether an object is there.
     item: Option<ItemId>,
     plane: PlaneKey,
+    /// The cluster that the plane led to: an answer says nothing about another one.
+    cluster: ClusterId,
     what: What,
 }
 
@@ -43,13 +45,22 @@ enum What {
     /// The repair itself.
     Repair(Effect),
     /// Whether an object exists that a list did not show and an answer did.
-    Existence(ObjectKey),
+    Existence(Doubt),
+}
+
+/// An object of which it is not known whether it exists.
+#[derive(Clone, Debug)]
+pub(super) struct Doubt {
+    key: ObjectKey,
+    uid: String,
+    /// How often it was asked for.
+    attempts: u32,
 }
 
 impl Core {
     /// Makes a pass over an item. Gives the planner's name, if it planned.
     pub(super) fn pass(&mut self, id: ItemId) -> Option<&'static str> {
-        let Some(item) = self.items.get_mut(id) else { return None };
+        let item = self.items.get_mut(id)?;
         if item.flight.is_some() {
             item.again = item.again.max(Some(Urgency::Soon));
             self.items.leave_queue(id);
@@ -77,7 +88,7 @@ impl Core {
         let is_only_status = |waves: &[Vec<Effect>]| waves.iter().flatten().all(|e| matches!(e, Effect::Status { .. }));
         match failure {
             // What was refused is not needed any more.
-            Some(_) if is_only_status(&waves) => self.forget_failure(id),
+            Some(_) if is_only_status(&waves) => self.forget_failure(id, waves.is_empty()),
             Some(message) => {
                 show_failure(&mut plan, &live, &message, self.now);
                 waves = effects(&plan, &self.world, &key);
@@ -182,10 +193,13 @@ impl Core {
             })
     }
 
-    fn forget_failure(&mut self, id: ItemId) {
+    fn forget_failure(&mut self, id: ItemId, is_done: bool) {
         if let Some(item) = self.items.get_mut(id) {
             item.failure = None;
-            item.attempts = 0;
+            // It may be the status that cannot be written.
+            if is_done {
+                item.attempts = 0;
+            }
         }
     }
 
@@ -202,6 +216,19 @@ impl Core {
             }
         }
         false
+    }
+
+    /// Lets those go on who wait for room that there is: who was let in before them may not have used it. Whether
+    /// anybody does.
+    pub(super) fn wake_waiting(&mut self) -> bool {
+        let mut woken = self.control.go_on(self.settings.control_concurrency);
+        for lane in self.lanes.values_mut() {
+            woken.extend(lane.room.go_on(self.settings.plane_concurrency));
+        }
+        for id in &woken {
+            self.items.resume(*id);
+        }
+        !woken.is_empty()
     }
 
     fn room_limit(&self, plane: &PlaneKey) -> usize {
@@ -260,17 +287,38 @@ impl Core {
         if let Some(room) = self.room(&plane) {
             room.in_flight += 1;
         }
-        self.requests.insert(request, Pending { item, plane: plane.clone(), what });
+        let cluster = self.world.cluster_id(&plane);
+        self.requests.insert(request, Pending { item, plane: plane.clone(), cluster, what });
         self.commands.push_back(Command::Send { request, plane, operation });
     }
 
     /// Asks whether an object exists that a list did not show and an answer did.
-    pub(super) fn ask_for(&mut self, plane: &PlaneKey, key: ObjectKey) {
-        self.send(None, plane.clone(), Operation::Get { key: key.clone() }, What::Existence(key));
+    pub(super) fn doubt(&mut self, plane: &PlaneKey, key: ObjectKey) {
+        if let Some(uid) = self.world.get(plane, &key).map(|live| live.uid()) {
+            self.ask_for(plane, Doubt { key, uid, attempts: 0 });
+        }
+    }
+
+    fn ask_for(&mut self, plane: &PlaneKey, doubt: Doubt) {
+        self.send(None, plane.clone(), Operation::Get { key: doubt.key.clone() }, What::Existence(doubt));
+    }
+
+    /// Asks again for what could not be asked for: nobody else would find out that it is gone.
+    pub(super) fn tend_doubts(&mut self) {
+        let now = self.now;
+        let (due, later) = std::mem::take(&mut self.doubts).into_iter().partition(|(at, ..)| *at <= now);
+        self.doubts = later;
+        for (_, plane, doubt) in due {
+            // A plane that is not connected is listed anew before it is.
+            let is_connected = matches!(self.world.plane_state(&plane), PlaneState::Connected { .. });
+            if is_connected && self.world.get(&plane, &doubt.key).is_some_and(|live| live.uid() == doubt.uid) {
+                self.ask_for(&plane, doubt);
+            }
+        }
     }
 
     pub(super) fn answered(&mut self, request: RequestId, answer: Answer) {
-        let Some(Pending { item, plane, what }) = self.requests.remove(&request) else { return };
+        let Some(Pending { item, plane, cluster, what }) = self.requests.remove(&request) else { return };
         let limit = self.room_limit(&plane);
         let go_on = self.room(&plane).map(|room| {
             room.in_flight = room.in_flight.saturating_sub(1);
@@ -279,7 +327,12 @@ impl Core {
         if let Answer::Failed(trouble) = &answer {
             self.suspect(&plane, trouble);
         }
+        let is_elsewhere = cluster != self.world.cluster_id(&plane);
         match (item, what) {
+            (Some(id), What::Effect(effect) | What::BeforeRepair(effect) | What::Repair(effect)) if is_elsewhere => {
+                self.count_down(id, &effect, Outcome::Stale);
+            }
+            (_, What::Existence(_)) if is_elsewhere => {}
             (Some(id), What::Effect(effect)) => {
                 let outcome = self.take_answer(id, &effect, answer);
                 self.count_down(id, &effect, outcome);
@@ -292,13 +345,19 @@ impl Core {
                 }
                 self.apply_now(id, effect);
             }
-            (_, What::Existence(key)) => match answer {
-                Answer::Object(live) => self.put_answer(&plane, key.kind, live, None),
-                Answer::NotFound(_) => {
-                    let change = self.world.remove(&plane, &key);
-                    self.changed(change, None);
+            (_, What::Existence(doubt)) => match answer {
+                Answer::Object(live) => {
+                    if live.uid() != doubt.uid {
+                        self.remove_uid(&plane, &doubt.key, &doubt.uid);
+                    }
+                    self.put_answer(&plane, doubt.key.kind, live, None);
                 }
-                _ => {}
+                Answer::NotFound(_) => self.remove_uid(&plane, &doubt.key, &doubt.uid),
+                Answer::Done | Answer::Conflict(_) | Answer::Refused(_) | Answer::Failed(_) => {
+                    let doubt = Doubt { attempts: doubt.attempts.saturating_add(1), ..doubt };
+                    let at = after(self.now, backoff(self.settings.backoff, doubt.attempts));
+                    self.doubts.push((at, plane.clone(), doubt));
+                }
             },
             (None, _) => {}
         }
@@ -322,12 +381,18 @@ impl Core {
         if operations.is_empty() {
             return self.apply_now(id, effect);
         }
+        if !self.is_leading {
+            return self.count_down(id, &effect, Outcome::Stale);
+        }
         let (plane, key) = (effect.plane().clone(), effect.object().clone());
         let operation = Operation::Patch { key, operations: Value::Array(operations) };
         self.send(Some(id), plane, operation, What::Repair(effect));
     }
 
     fn apply_now(&mut self, id: ItemId, effect: Effect) {
+        if !self.is_leading {
+            return self.count_down(id, &effect, Outcome::Stale);
+        }
         let (plane, operation) = (effect.plane().clone(), operation(&effect, self.manager_of(id)));
         self.send(Some(id), plane, operation, What::Effect(effect));
     }
@@ -369,10 +434,9 @@ impl Core {
                     self.remove_uid(plane, key, uid);
                     Outcome::Stale
                 }
-                Effect::Status { .. } => {
-                    if let Some(uid) = self.world.get(plane, key).map(|live| live.uid()) {
-                        self.remove_uid(plane, key, &uid);
-                    }
+                Effect::Status { object, .. } => {
+                    let uid = object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
+                    self.remove_uid(plane, key, uid);
                     Outcome::Stale
                 }
                 Effect::Apply { .. } => Outcome::Transient(message),
@@ -428,7 +492,7 @@ impl Core {
 
     /// Ends a flight: shows what was refused, and decides when the object is planned again.
     fn land(&mut self, id: ItemId) {
-        let now = self.now;
+        let (now, is_leading) = (self.now, self.is_leading);
         let (moment, waits, longest) = (self.settings.moment, self.settings.backoff, self.settings.backoff.1);
         let Some(item) = self.items.get_mut(id) else { return };
         let Some(flight) = item.flight.as_mut() else { return };
@@ -438,6 +502,7 @@ impl Core {
         };
         if let Some(message) = &failure
             && !flight.is_reporting
+            && is_leading
         {
             flight.is_reporting = true;
             let (key, status) = (item.key.clone(), flight.status.clone());

@@ -1,0 +1,13 @@
+//! Scripted histories of the engine's core: events in, commands out, a virtual clock and modelled API servers.
+
+mod clusters;
+mod connections;
+mod history;
+mod kinds;
+mod leading;
+mod planning;
+mod script;
+mod sending;
+mod server;
+mod storms;
+mod wanting;

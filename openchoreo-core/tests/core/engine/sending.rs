@@ -1,0 +1,257 @@
+//! What is sent, in which order, and what is not sent any more.
+
+use jiff::SignedDuration;
+use k8s_openapi::api::core::v1::Namespace;
+use openchoreo_core::engine::core::{Answer, CoreSettings};
+use openchoreo_core::kind::{Kind, ObjectKey};
+use serde_json::json;
+
+use super::script::{Fate, Script, key, map_key, maps, route_key};
+use super::wanting::{platform, wanting};
+
+fn is_remote(line: &str) -> bool {
+    line.ends_with(" one")
+}
+
+#[test]
+fn a_route_that_is_no_longer_wanted_goes_although_what_takes_its_place_is_refused() {
+    let mut script = Script::new(platform(&[]), &["one"]);
+    script.want("w", json!({ "plane": "one", "objects": [{ "kind": "HTTPRoute", "name": "public", "value": 1 }] }));
+    script.pass_seconds(1);
+    assert!(script.server("one").get(&route_key("public")).is_some());
+    script.requests(|plane, operation| {
+        let is_refused = plane.remote().is_some() && operation.verb() == "apply";
+        if is_refused { Fate::Answered(Answer::Refused("denied by a webhook".to_owned())) } else { Fate::Served }
+    });
+    script.want("w", json!({ "plane": "one", "objects": [{ "kind": "HTTPRoute", "name": "internal", "value": 1 }] }));
+    script.pass_seconds(1);
+    assert!(script.server("one").get(&route_key("public")).is_none());
+    let (status, reason, message) = script.ready("w");
+    assert_eq!((status.as_str(), reason.as_str()), ("False", "ApplyFailed"));
+    assert!(message.contains("internal") && message.contains("denied by a webhook"), "{message}");
+}
+
+#[test]
+fn other_deletions_wait_for_what_takes_their_place() {
+    let mut script = Script::new(platform(&[]), &["one"]);
+    script.want("w", json!({ "plane": "one", "objects": maps(&[("old", 1)]) }));
+    script.pass_seconds(1);
+    script.requests(|plane, operation| {
+        let is_refused = plane.remote().is_some() && operation.verb() == "apply";
+        if is_refused { Fate::Answered(Answer::Refused("no".to_owned())) } else { Fate::Served }
+    });
+    script.want("w", json!({ "plane": "one", "objects": maps(&[("new", 1)]) }));
+    script.pass_seconds(600);
+    assert!(script.server("one").get(&map_key("old")).is_some());
+    script.serve();
+    script.pass_seconds(61);
+    assert!(script.server("one").get(&map_key("old")).is_none());
+    assert_eq!(script.ready("w").1, "Satisfied");
+}
+
+#[test]
+fn independent_effects_go_out_together_and_dependent_ones_wait() {
+    let mut script = Script::new(platform(&[]), &["one"]);
+    script.requests(|plane, _| if plane.remote().is_some() { Fate::Held } else { Fate::Served });
+    let mut objects = maps(&[("a", 1), ("b", 1)]).as_array().unwrap().clone();
+    objects.push(json!({ "kind": "HTTPRoute", "name": "r", "value": 1 }));
+    objects.push(json!({ "kind": "Namespace", "name": "n", "value": 1 }));
+    script.want("w", json!({ "plane": "one", "objects": objects }));
+    script.run();
+    // First the finalizer and the record of the plane, in the control plane; then wave by wave.
+    assert_eq!(script.lines(0), ["patch w control", "status w control", "apply n one"]);
+    script.release_all();
+    script.run();
+    assert_eq!(script.lines(3), ["apply a one", "apply b one"]);
+    let (request, plane, operation) = script.held.remove(0);
+    script.let_go(request, &plane, &operation);
+    script.run();
+    assert_eq!(script.lines(5), [""; 0], "the wave is not complete");
+    script.release_all();
+    script.run();
+    assert_eq!(script.lines(5), ["apply r one"]);
+}
+
+#[test]
+fn nothing_is_written_elsewhere_before_it_is_recorded() {
+    let mut script = Script::new(platform(&[]), &["one"]);
+    script.requests(|_, operation| if operation.verb() == "status" { Fate::Held } else { Fate::Served });
+    script.want("w", json!({ "plane": "one", "objects": maps(&[("a", 1)]) }));
+    script.pass_seconds(60);
+    assert_eq!(script.lines(0), ["patch w control", "status w control"]);
+}
+
+#[test]
+fn a_failure_stops_the_waves_after_it() {
+    let mut script = Script::new(platform(&[]), &["one"]);
+    script.requests(|plane, operation| match operation.key().name.as_str() {
+        "a" if plane.remote().is_some() => Fate::Answered(Answer::Refused("no".to_owned())),
+        _ => Fate::Served,
+    });
+    let mut objects = maps(&[("a", 1), ("b", 1)]).as_array().unwrap().clone();
+    objects.push(json!({ "kind": "HTTPRoute", "name": "r", "value": 1 }));
+    script.want("w", json!({ "plane": "one", "objects": objects }));
+    script.pass_seconds(600);
+    assert!(script.server("one").get(&map_key("b")).is_some(), "it does not depend on `a`");
+    assert!(script.server("one").get(&route_key("r")).is_none());
+}
+
+#[test]
+fn nothing_is_planned_early_where_a_plane_has_no_room() {
+    let settings = CoreSettings { plane_concurrency: 2, ..CoreSettings::default() };
+    let mut script = Script::with(platform(&[]), settings, &["one"]);
+    script.requests(|plane, _| if plane.remote().is_some() { Fate::Held } else { Fate::Served });
+    for number in 0..5 {
+        let name = format!("w{number}");
+        script.want(&name, json!({ "plane": "one", "objects": maps(&[(&name, 1)]) }));
+    }
+    script.pass_seconds(1);
+    assert_eq!(script.held.len(), 2);
+    let planned = script.core.counts().passes;
+    script.pass_seconds(60);
+    assert_eq!(script.core.counts().passes, planned, "those who wait are not planned again and again");
+    // What waits is planned when there is room, as things are then.
+    script.want("w4", json!({ "plane": "one", "objects": maps(&[("other", 1)]) }));
+    script.delete(&key("w3"));
+    script.run();
+    while !script.held.is_empty() {
+        script.release_all();
+        script.pass_seconds(1);
+    }
+    let remote: Vec<String> = script.lines(0).into_iter().filter(|line| is_remote(line)).collect();
+    assert!(!remote.iter().any(|line| line.contains("w3") || line.contains("w4")), "{remote:?}");
+    assert!(script.server("one").get(&map_key("other")).is_some());
+    assert!(script.control().get(&key("w3")).is_none());
+}
+
+#[test]
+fn who_waits_for_room_goes_on_although_the_one_before_it_needs_none_any_more() {
+    let settings = CoreSettings { plane_concurrency: 1, ..CoreSettings::default() };
+    let mut script = Script::with(platform(&[]), settings, &["one"]);
+    script.requests(|plane, _| if plane.remote().is_some() { Fate::Held } else { Fate::Served });
+    for name in ["a", "b", "c"] {
+        script.want(name, json!({ "plane": "one", "objects": maps(&[(name, 1)]) }));
+        script.run();
+    }
+    script.pass_seconds(1);
+    script.want("b", json!({ "plane": "nowhere" }));
+    script.run();
+    script.serve();
+    script.release_all();
+    script.pass_seconds(60);
+    assert!(script.server("one").get(&map_key("c")).is_some());
+}
+
+#[test]
+fn a_full_plane_delays_only_itself() {
+    let settings = CoreSettings { plane_concurrency: 1, ..CoreSettings::default() };
+    let mut script = Script::with(platform(&[]), settings, &["one", "two"]);
+    script.requests(
+        |plane, _| {
+            if plane.remote().is_some_and(|plane| plane.name == "one") { Fate::Held } else { Fate::Served }
+        },
+    );
+    for name in ["a", "b", "c"] {
+        script.want(name, json!({ "plane": "one", "objects": maps(&[(name, 1)]) }));
+    }
+    script.want("d", json!({ "plane": "two", "objects": maps(&[("d", 1)]) }));
+    script.pass_seconds(1);
+    assert_eq!(script.held.len(), 1);
+    assert!(script.server("two").get(&map_key("d")).is_some());
+}
+
+/// Two members of a cell, the first of which is going while the second comes; its deletions are held.
+fn cell_that_changes_hands() -> Script {
+    let mut script = Script::new(platform(&[]), &["one"]);
+    script.want("leaves", json!({ "plane": "one", "cell": "shop", "objects": maps(&[("shop/l", 1)]) }));
+    script.pass_seconds(1);
+    assert!(script.server("one").get(&ObjectKey::of::<Namespace>("", "shop")).is_some());
+    script.requests(|plane, _| if plane.remote().is_some() { Fate::Held } else { Fate::Served });
+    script
+}
+
+#[test]
+fn who_enters_a_cell_waits_until_the_one_that_leaves_has_removed_it() {
+    let mut script = cell_that_changes_hands();
+    script.delete(&key("leaves"));
+    script.run();
+    let deletions = script.held.len();
+    assert!(script.held.iter().any(|(_, _, operation)| operation.key().kind == Kind::of::<Namespace>()));
+    script.want("enters", json!({ "plane": "one", "cell": "shop", "objects": maps(&[("shop/e", 1)]) }));
+    script.pass_seconds(60);
+    assert_eq!(script.held.len(), deletions, "nothing is applied while the namespace is being deleted");
+    script.serve();
+    script.release_all();
+    script.pass_seconds(60);
+    assert!(script.server("one").get(&ObjectKey::of::<Namespace>("", "shop")).is_some());
+    assert!(script.server("one").get(&ObjectKey { namespace: "shop".to_owned(), ..map_key("e") }).is_some());
+    assert!(script.control().get(&key("leaves")).is_none());
+}
+
+#[test]
+fn who_leaves_a_cell_that_another_enters_leaves_its_namespace() {
+    let mut script = cell_that_changes_hands();
+    script.want("enters", json!({ "plane": "one", "cell": "shop", "objects": maps(&[("shop/e", 1)]) }));
+    script.run();
+    script.delete(&key("leaves"));
+    script.pass(SignedDuration::from_millis(500));
+    let is_deleting_it = |(_, _, operation): &(_, _, openchoreo_core::engine::core::Operation)| {
+        operation.verb() == "delete" && operation.key().kind == Kind::of::<Namespace>()
+    };
+    assert!(!script.held.iter().any(is_deleting_it), "{:?}", script.held);
+    let uid = script.server("one").uid(&ObjectKey::of::<Namespace>("", "shop"));
+    script.serve();
+    script.release_all();
+    script.pass_seconds(60);
+    assert_eq!(script.server("one").uid(&ObjectKey::of::<Namespace>("", "shop")), uid);
+    assert!(script.control().get(&key("leaves")).is_none());
+}
+
+#[test]
+fn an_object_that_was_edited_between_two_waves_is_planned_again_instead() {
+    let mut script = Script::new(platform(&[]), &["one"]);
+    script.requests(|plane, _| if plane.remote().is_some() { Fate::Held } else { Fate::Served });
+    let mut objects = maps(&[("a", 1)]).as_array().unwrap().clone();
+    objects.push(json!({ "kind": "HTTPRoute", "name": "r", "value": 1 }));
+    script.want("w", json!({ "plane": "one", "objects": objects }));
+    script.run();
+    script.want("w", json!({ "plane": "one", "objects": maps(&[("a", 1)]) }));
+    script.run();
+    script.serve();
+    script.release_all();
+    script.pass_seconds(60);
+    assert!(!script.lines(0).contains(&"apply r one".to_owned()), "{:?}", script.lines(0));
+    assert_eq!(script.ready("w").1, "Satisfied");
+    assert_eq!(wanting(), key("w").kind);
+}
+
+#[test]
+fn an_applied_plan_takes_no_request_when_it_is_planned_again() {
+    let mut script = Script::new(platform(&[]), &["one"]);
+    script.want("w", json!({ "plane": "one", "cell": "shop", "objects": maps(&[("shop/a", 1), ("b", 2)]) }));
+    script.pass_seconds(10);
+    let before = script.sent.len();
+    for _ in 0..100 {
+        script.core.replan_all();
+        script.pass_seconds(1);
+    }
+    assert_eq!(script.lines(before), [""; 0]);
+}
+
+#[test]
+fn an_answer_that_is_lost_costs_nothing_but_a_wait() {
+    let mut script = Script::new(platform(&[]), &["one"]);
+    let mut losses = 3;
+    script.requests(move |plane, _| {
+        if plane.remote().is_some() && losses > 0 {
+            losses -= 1;
+            return Fate::Unheard;
+        }
+        Fate::Served
+    });
+    script.want("w", json!({ "plane": "one", "objects": maps(&[("a", 1), ("b", 1)]) }));
+    script.pass_seconds(10);
+    let content: Vec<_> = script.servers["one"].content().into_keys().collect();
+    assert_eq!(content, [map_key("a"), map_key("b")]);
+    assert_eq!(script.ready("w").1, "Satisfied");
+}
