@@ -6,6 +6,8 @@ mod clients;
 mod deletion;
 mod hierarchy;
 mod hosts;
+#[cfg(feature = "engine")]
+mod leadership;
 mod naming;
 mod pipelines;
 mod platform;

@@ -201,7 +201,8 @@ impl Core {
     /// When [`Core::step`] is next to be called although nothing has happened.
     pub fn next_time(&self) -> Option<Timestamp> {
         let lanes = self.lanes.values().filter_map(Lane::timer);
-        lanes.chain(self.items.first_timer()).min()
+        // Without leadership nothing is planned, whatever the time.
+        lanes.chain(self.items.first_timer().filter(|_| self.is_leading)).min()
     }
 
     /// Whether everything in the control plane has been listed. Nothing is planned before: half a World would look

@@ -48,7 +48,7 @@ enum What {
 impl Core {
     /// Makes a pass over an item. Gives the planner's name, if it planned.
     pub(super) fn pass(&mut self, id: ItemId) -> Option<&'static str> {
-        let Some(item) = self.items.get_mut(id) else { return None };
+        let item = self.items.get_mut(id)?;
         if item.flight.is_some() {
             item.again = item.again.max(Some(Urgency::Soon));
             self.items.leave_queue(id);
@@ -253,6 +253,10 @@ impl Core {
             self.suspect(&plane, trouble);
         }
         match (item, what) {
+            // What a repair would lead to is not sent any more.
+            (Some(id), What::BeforeRepair(effect) | What::Repair(effect)) if !self.is_leading => {
+                self.count_down(id, &effect, Outcome::Stale);
+            }
             (Some(id), What::Effect(effect)) => {
                 let outcome = self.take_answer(id, &effect, answer);
                 self.count_down(id, &effect, outcome);
@@ -361,6 +365,8 @@ impl Core {
                 Effect::Status { .. } | Effect::Apply { .. } | Effect::Delete(_) => Outcome::Terminal(message),
             },
             Answer::Failed(trouble) => Outcome::Transient(trouble.message),
+            // Whether it was done all the same, the watch tells.
+            Answer::Withheld => Outcome::Stale,
         }
     }
 
@@ -411,6 +417,7 @@ impl Core {
         };
         if let Some(message) = &failure
             && !flight.is_reporting
+            && self.is_leading
         {
             flight.is_reporting = true;
             let (key, status) = (item.key.clone(), flight.status.clone());
