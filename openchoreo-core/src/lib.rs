@@ -7,7 +7,7 @@
 //! Without features this crate is pure: no network, no clock, no randomness, no async runtime. Its modules stand on
 //! floors, and know only those below:
 //! 1. [`kind`], [`labels`], [`naming`], [`conditions`]: what things are called, and how verdicts are written;
-//! 2. [`world`]: what is known of every plane; [`plan`]: what should be, as data, and what it still needs;
+//! 2. [`record`]: which planes an object has parts in; [`world`]: what is known of every plane; [`plan`]: what should be, as data, and what it still needs;
 //! 3. [`extension`]: what a platform team brings; [`planner`]: what a planner is and sees;
 //! 4. [`hierarchy`], [`remote`]: who owns what, and what is where, as planners ask;
 //! 5. [`planners`]: the platform kinds (Organization, Project, Environment, DataPlane, DeploymentPipeline, Component);
@@ -30,6 +30,7 @@ pub mod plan;
 pub mod planner;
 pub mod planners;
 pub mod platform;
+pub mod record;
 pub mod remote;
 pub mod world;
 

@@ -63,7 +63,12 @@ pub struct Offline {
 impl Offline {
     /// An empty World at a time.
     pub fn new(platform: &Arc<Platform>, now: Timestamp) -> Self {
-        let settings = CoreSettings { connects: false, moment: SignedDuration::ZERO, ..CoreSettings::default() };
+        let settings = CoreSettings {
+            connects: false,
+            moment: SignedDuration::ZERO,
+            progress: SignedDuration::ZERO,
+            ..CoreSettings::default()
+        };
         let mut core = Core::new(Arc::clone(platform), settings);
         core.handle(Event::Leading(true), now);
         Self { core, now, kinds: platform.control_kinds(), gone: BTreeMap::new() }

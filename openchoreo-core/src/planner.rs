@@ -161,6 +161,16 @@ impl<'a> PlanContext<'a> {
         self.now
     }
 
+    /// The finalizer of an object that is made here and that another planner of the platform plans for: made with it, the
+    /// object need not be given it afterwards. Nothing where nobody would take it away again.
+    pub fn finalizer_of<K>(&self, finalizer: &str) -> Option<Vec<String>>
+    where
+        K: Resource<DynamicType = ()> + 'static,
+        K::Scope: 'static,
+    {
+        self.platform.planned_kinds().contains(&Kind::of::<K>()).then(|| vec![finalizer.to_owned()])
+    }
+
     /// What has been read.
     pub fn into_reads(self) -> ReadSet {
         let mut reads = self.reads.into_inner();

@@ -18,6 +18,7 @@ use crate::naming::contract::{self, hostname_contract, naming_contract};
 use crate::naming::{DefaultHostnames, DefaultNaming, HostnameScheme, NamingScheme};
 use crate::planner::AnyPlanner;
 use crate::planners;
+use crate::record;
 use crate::world::{IndexFn, World};
 
 pub use crate::extension::PlatformSettings;
@@ -262,6 +263,7 @@ impl PlatformBuilder {
             gateway: self.gateway,
             dialects: self.dialects,
             settings: self.settings,
+            planned: self.planners.iter().map(|planner| planner.kind()).collect(),
         };
         Ok(Platform { extensions, indexes, planners: self.planners })
     }
@@ -314,9 +316,5 @@ fn text<'a>(json: &'a Value, pointer: &str) -> Option<&'a str> {
 }
 
 fn recorded_planes(object: &Value) -> Vec<String> {
-    let planes = object.pointer("/status/planes").and_then(Value::as_array);
-    let name = |plane: &Value| {
-        Some(format!("{}/{}/{}", text(plane, "/kind")?, text(plane, "/namespace")?, text(plane, "/name")?))
-    };
-    planes.into_iter().flatten().filter_map(name).collect()
+    record::recorded(object).iter().map(record::words).collect()
 }

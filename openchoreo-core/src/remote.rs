@@ -11,6 +11,7 @@ use crate::kind::{ObjectKey, PlaneKey};
 use crate::labels::Owner;
 use crate::plan::{Inventory, Plan};
 use crate::planner::PlanContext;
+use crate::record;
 use crate::world::{PlaneState, Serves};
 
 /// What became of the planes that an owner had recorded.
@@ -155,8 +156,7 @@ fn unseen_kinds(cx: &PlanContext<'_>, plane: &PlaneKey) -> Vec<String> {
 /// Removes everything of an owner, wherever its JSON says that it has something, without reading it as its kind. Gives
 /// whether anything is left.
 pub(crate) fn clean_everywhere(cx: &PlanContext<'_>, plan: &mut Plan, owner: &Owner, object: &Value) -> bool {
-    let recorded = object.pointer("/status/planes").cloned().unwrap_or_default();
-    let recorded: Vec<PlaneRef> = serde_json::from_value(recorded).unwrap_or_default();
+    let recorded = record::recorded(object);
     if plan.prune(cx, &PlaneKey::Control, owner) {
         return true;
     }

@@ -69,6 +69,9 @@ pub mod annotations {
     /// On a Secret with [`PLANE_CREDENTIALS`](super::PLANE_CREDENTIALS): the servers that it may be sent to, as `host`
     /// or `host:port`, with commas between several.
     pub const PLANE_SERVER: &str = "openchoreo.dev/plane-server";
+    /// On an object that the platform makes: the planes that it is made for, as `<Kind>/<namespace>/<name>` with commas
+    /// between several. It counts until the object's first status.
+    pub const PLANES: &str = "openchoreo.dev/planes";
 }
 
 /// Labels of objects in data planes and build planes. They carry no domain.

@@ -1,6 +1,6 @@
 //! The chosen set of schemes and extensions, and the settings: what planners are given of a platform.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -59,6 +59,8 @@ pub struct Extensions {
     pub(crate) gateway: Option<Arc<dyn Gateway>>,
     pub(crate) dialects: Vec<Arc<dyn NetworkPolicyDialect>>,
     pub(crate) settings: PlatformSettings,
+    /// The kinds that some planner of the platform plans for.
+    pub(crate) planned: BTreeSet<Kind>,
 }
 
 impl Extensions {
@@ -105,6 +107,11 @@ impl Extensions {
     /// Names and limits.
     pub fn settings(&self) -> &PlatformSettings {
         &self.settings
+    }
+
+    /// The kinds that some planner of the platform plans for.
+    pub fn planned_kinds(&self) -> &BTreeSet<Kind> {
+        &self.planned
     }
 
     /// The kinds that extensions render in data planes.

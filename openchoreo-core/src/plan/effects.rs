@@ -4,11 +4,13 @@
 //!
 //! Effects come in waves. Those of one wave do not depend on each other and go out together; a wave begins when the one
 //! before it has been answered, and not at all where one of those was refused:
-//! 1. what must be known before anything is written elsewhere: the finalizer, and the status with the planes recorded;
+//! 1. what must be known before anything is written elsewhere: the finalizer, and the status where it records a plane
+//!    that is not recorded yet;
 //! 2. revocations: what exposes something and is no longer wanted. They never wait for what takes its place;
 //! 3. what is wanted, namespaces before what protects and configures before what runs and exposes;
 //! 4. other deletions, when everything wanted is there;
-//! 5. the status where nothing is recorded for the first time, and letting the object go.
+//! 5. the status otherwise;
+//! 6. letting the object go.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -16,6 +18,7 @@ use serde_json::{Value, json};
 use super::{Deletion, Finalizer, Plan, Wanted};
 use crate::kind::{Kind, ObjectKey, PlaneKey};
 use crate::labels;
+use crate::record;
 use crate::world::{Stored, World};
 
 /// One request.
@@ -70,6 +73,15 @@ impl Effect {
         }
     }
 
+    /// For whom it is written or deleted, where that is not the planned object itself.
+    pub fn owner(&self) -> Option<&str> {
+        match self {
+            Self::Finalizers { .. } | Self::Status { .. } => None,
+            Self::Apply { wanted, .. } => Some(&wanted.owner),
+            Self::Delete(deletion) => deletion.owner.as_deref(),
+        }
+    }
+
     /// What it does, in a word.
     pub fn verb(&self) -> &'static str {
         match self {
@@ -107,18 +119,22 @@ pub fn effects(plan: &Plan, world: &World, object: &ObjectKey) -> Vec<Vec<Effect
         Finalizer::Release(name) => last.extend(without(&|held| held == name)),
         Finalizer::ReleaseAll => last.extend(without(&|held| held.starts_with(labels::PREFIX))),
     }
+    let mut report = Vec::new();
     if let Some(status) = &plan.status {
         let json = live.json();
-        let shown = json.get("status");
-        if shown != Some(status) {
+        if json.get("status") != Some(status) {
             let effect = Effect::Status { key: object.clone(), object: status_patch(object, live, status) };
-            first.push(effect);
+            let recorded = record::recorded(&json);
+            let records = record::recorded(&json!({ "status": status }));
+            let is_recorded = records.iter().all(|plane| recorded.contains(plane));
+            if is_recorded { report.push(effect) } else { first.push(effect) }
         }
     }
     let (revocations, deletions) = deletions(plan, world);
     let mut waves = vec![first, revocations];
     waves.extend(applies(plan, world));
     waves.push(deletions);
+    waves.push(report);
     waves.push(last);
     waves.retain(|wave| !wave.is_empty());
     waves
@@ -201,7 +217,8 @@ fn deletions(plan: &Plan, world: &World) -> (Vec<Effect>, Vec<Effect>) {
         for (key, live) in world.owned_by(&prune.plane, &prune.owner) {
             let is_wanted = |wanted: &Wanted| wanted.key == key && world.is_same_cluster(&wanted.plane, &prune.plane);
             if !live.is_deleting() && !plan.wanted.iter().any(is_wanted) {
-                all.push(Deletion { plane: prune.plane.clone(), key, uid: live.uid() });
+                let owner = Some(prune.owner.clone());
+                all.push(Deletion { plane: prune.plane.clone(), key, uid: live.uid(), owner });
             }
         }
     }

@@ -40,6 +40,8 @@ pub struct Deletion {
     pub key: ObjectKey,
     /// The uid that was seen: another object of the same name is not deleted.
     pub uid: String,
+    /// The owner that it is pruned for, as the value of the label [`labels::OWNER`].
+    pub owner: Option<String>,
 }
 
 /// What an owner has in a plane and the plan does not want there is to be deleted.
@@ -132,7 +134,7 @@ impl Plan {
     /// Deletes one object, unless its deletion has begun.
     pub fn delete(&mut self, plane: &PlaneKey, key: ObjectKey, uid: &str, is_deleting: bool) {
         if !is_deleting {
-            self.deletions.push(Deletion { plane: plane.clone(), key, uid: uid.to_owned() });
+            self.deletions.push(Deletion { plane: plane.clone(), key, uid: uid.to_owned(), owner: None });
         }
     }
 

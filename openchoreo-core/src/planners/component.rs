@@ -149,6 +149,8 @@ fn want_default_track(
             namespace: Some(scope.namespace().to_owned()),
             labels: Some(child_labels(scope, DEFAULT_TRACK, &[])),
             owner_references: scope.component.controller_owner_ref(&()).map(|reference| vec![reference]),
+            // What its own first pass would add, so that it need not.
+            finalizers: cx.finalizer_of::<DeploymentTrack>(finalizers::DEPLOYMENT_TRACK),
             ..ObjectMeta::default()
         },
         spec: DeploymentTrackSpec {

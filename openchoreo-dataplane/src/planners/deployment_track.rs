@@ -20,8 +20,10 @@ use openchoreo_core::plan::{Finalizer, Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
 use openchoreo_core::planners::deletion::delete_all;
 use openchoreo_core::planners::{DeploymentPipelineReason, first_environment};
+use openchoreo_core::record;
 use openchoreo_core::world::{Select, Stored};
 use openchoreo_types::PlatformKind;
+use openchoreo_types::common::PlaneRef;
 use openchoreo_types::v1alpha1::{
     Build, DeployableArtifact, Deployment, DeploymentPipeline, DeploymentSpec, DeploymentTrack, Environment,
 };
@@ -109,7 +111,8 @@ fn auto_deploy(
     track: &DeploymentTrack,
 ) -> Result<Finding, Finding> {
     let owner = Owner::object(DeploymentTrack::KIND, scope.namespace(), name_of(track));
-    let environment = environment_to_deploy_to(cx, scope)?;
+    let target = environment_to_deploy_to(cx, scope)?;
+    let environment = name_of(&*target).to_owned();
     let artifacts = artifacts_of(cx, scope, track);
     if artifacts.is_empty() {
         // One that cannot be read is still there, and what runs may be of it.
@@ -146,6 +149,9 @@ fn auto_deploy(
             namespace: Some(scope.namespace().to_owned()),
             labels: Some(child_labels(scope, &format!("{environment}-deployment"), &own)),
             owner_references: track.controller_owner_ref(&()).map(|reference| vec![reference]),
+            // What its own first pass would add, so that it need not.
+            finalizers: cx.finalizer_of::<Deployment>(finalizers::DEPLOYMENT),
+            annotations: plane_of(scope, &target).map(|plane| [record::annotation(&plane)].into()),
             ..ObjectMeta::default()
         },
         spec: DeploymentSpec { deployment_artifact_ref: name_of(&**newest).to_owned(), ..DeploymentSpec::default() },
@@ -158,7 +164,7 @@ fn auto_deploy(
 }
 
 /// The first environment of the project's pipeline, if it can be deployed to.
-fn environment_to_deploy_to(cx: &PlanContext<'_>, scope: &ComponentScope) -> Result<String, Finding> {
+fn environment_to_deploy_to(cx: &PlanContext<'_>, scope: &ComponentScope) -> Result<Arc<Environment>, Finding> {
     let unusable = |message: String| Finding::new(DeploymentTrackReason::PipelineNotUsable, message);
     let pipeline = pipeline_of(cx, &scope.organization, &scope.project).map_err(|error| unusable(error.to_string()))?;
     let named = name_of(&*pipeline);
@@ -171,16 +177,18 @@ fn environment_to_deploy_to(cx: &PlanContext<'_>, scope: &ComponentScope) -> Res
     let Some(environment) = first_environment(&pipeline) else {
         return Err(unusable(format!("DeploymentPipeline `{named}` names no environment; give `spec.promotionPaths`")));
     };
-    let exists = cx
-        .get::<Environment>(&scope.organization, environment)
-        .is_some_and(|environment| environment.metadata.deletion_timestamp.is_none());
-    if !exists {
+    let found = cx.written::<Environment>(&scope.organization, environment);
+    found.filter(|environment| environment.metadata.deletion_timestamp.is_none()).ok_or_else(|| {
         let message = format!(
             "Environment `{environment}`, the first of DeploymentPipeline `{named}`, does not exist or is being deleted"
         );
-        return Err(Finding::new(DeploymentTrackReason::FirstEnvironmentNotFound, message));
-    }
-    Ok(environment.to_owned())
+        Finding::new(DeploymentTrackReason::FirstEnvironmentNotFound, message)
+    })
+}
+
+/// The data plane that an environment names.
+fn plane_of(scope: &ComponentScope, environment: &Environment) -> Option<PlaneRef> {
+    PlaneKey::data_plane(&scope.organization, environment.spec.data_plane_ref.clone()?).remote().cloned()
 }
 
 /// The artifacts of a track that are not being deleted, the newest last.

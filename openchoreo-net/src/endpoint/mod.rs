@@ -19,6 +19,7 @@ use openchoreo_core::kind::PlaneKey;
 use openchoreo_core::labels::{Owner, finalizers};
 use openchoreo_core::plan::{Finalizer, Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
+use openchoreo_core::record::recorded_by;
 use openchoreo_core::remote::{forget_clean, settle, usable};
 use openchoreo_types::PlatformKind;
 use openchoreo_types::common::PlaneRef;
@@ -102,7 +103,8 @@ impl<'c, 'a> Pass<'c, 'a> {
     fn of(cx: &'c PlanContext<'a>, endpoint: &'c Endpoint) -> Self {
         let metadata = &endpoint.metadata;
         let namespace = metadata.namespace.clone().unwrap_or_default();
-        let draft = StatusDraft::of(endpoint);
+        let mut draft = StatusDraft::of(endpoint);
+        draft.status.planes = recorded_by(endpoint, |status| &status.planes);
         Self {
             cx,
             endpoint,

@@ -36,6 +36,8 @@ pub(super) struct Item {
     pub(super) not_before: Timestamp,
     /// When it is planned without anyone waking it.
     timer: Option<Timestamp>,
+    /// Until when a status that only tells of progress is held back.
+    pub(super) held_until: Option<Timestamp>,
     /// How often in a row its effects failed, and what was last refused.
     pub(super) attempts: u32,
     pub(super) failure: Option<Box<str>>,
@@ -119,6 +121,7 @@ impl Items {
                 flight: None,
                 not_before: Timestamp::MIN,
                 timer: None,
+                held_until: None,
                 attempts: 0,
                 failure: None,
             });

@@ -43,6 +43,9 @@ pub struct CoreSettings {
     /// An object that was planned is planned again by a change of what it read after this time, so that news that come
     /// together are taken together. Edits do not wait.
     pub moment: SignedDuration,
+    /// A status that only tells of progress or trouble is written when it has lasted so long: what is over sooner need
+    /// not be told, and a status that is as it should be is written at once.
+    pub progress: SignedDuration,
     /// The first and the longest wait before an object whose requests failed is planned again.
     pub backoff: (SignedDuration, SignedDuration),
     /// The first and the longest wait before a plane that does not answer is connected to again.
@@ -59,6 +62,7 @@ impl Default for CoreSettings {
             control_concurrency: 64,
             plane_concurrency: 32,
             moment: SignedDuration::from_millis(20),
+            progress: SignedDuration::from_millis(200),
             backoff: (SignedDuration::from_millis(200), SignedDuration::from_secs(60)),
             reconnect: (SignedDuration::from_millis(500), SignedDuration::from_secs(15)),
             listing: SignedDuration::from_secs(60),
@@ -184,6 +188,10 @@ impl Core {
         self.now = now;
         self.tend_lanes();
         if !self.is_ready() || !self.is_leading {
+            return Step::Idle;
+        }
+        // Nearly every pass writes to the control plane: none is made that would only have to wait.
+        if self.control.is_full(self.settings.control_concurrency) {
             return Step::Idle;
         }
         self.items.fire(now);

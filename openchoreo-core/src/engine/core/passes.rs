@@ -20,6 +20,7 @@ use crate::labels::Owner;
 use crate::plan::effects::{Effect, effects, list_repairs};
 use crate::plan::{Finalizer, Plan};
 use crate::planner::{AnyPlanner, PlanContext};
+use crate::record::recorded;
 use crate::remote::clean_everywhere;
 use crate::world::{Disconnect, PlaneState, ReadSet, Source, Stored};
 
@@ -84,19 +85,21 @@ impl Core {
             None => {}
         }
         let own = Owner::object(key.kind.kind, &key.namespace, &key.name).label_value();
-        let shared = shared_owners(&plan, &own);
-        if self.owners.wait(id, &shared) || self.waits_for_room(id, &waves) {
+        // What is shared is looked at by many and written by one at a time.
+        if self.owners.wait(id, &shared_owners(&plan, &own)) || self.waits_for_room(id, &waves) {
             return Some(planner.name());
         }
+        let held_until = self.hold_back(id, &mut waves);
         self.items.leave_queue(id);
         self.items.clear_timer(id);
-        if let Some(at) = plan.look_again {
+        for at in plan.look_again.into_iter().chain(held_until) {
             self.items.set_timer(id, at.max(self.now));
         }
         if waves.is_empty() {
             return Some(planner.name());
         }
-        let owners: Vec<String> = shared.into_iter().collect();
+        let written: BTreeSet<&str> = waves.iter().flatten().filter_map(Effect::owner).collect();
+        let owners: Vec<String> = written.into_iter().filter(|owner| *owner != own).map(str::to_owned).collect();
         self.owners.claim(&owners);
         if let Some(item) = self.items.get_mut(id) {
             item.flight = Some(Box::new(Flight {
@@ -112,6 +115,30 @@ impl Core {
         }
         self.next_wave(id);
         Some(planner.name())
+    }
+
+    /// Takes a status out of the waves that only tells of progress: it is written when it has lasted a moment, if it
+    /// still holds then. Gives when that is.
+    fn hold_back(&mut self, id: ItemId, waves: &mut Vec<Vec<Effect>>) -> Option<jiff::Timestamp> {
+        let (now, delay) = (self.now, self.settings.progress);
+        let item = self.items.get_mut(id)?;
+        let is_held = |effect: &Effect| matches!(effect, Effect::Status { object, .. } if is_progress(object));
+        // A status that goes before others records what they are about to write.
+        let can_wait = delay.is_positive() && waves.last().is_some_and(|wave| wave.iter().any(is_held));
+        if !can_wait {
+            item.held_until = None;
+            return None;
+        }
+        let until = *item.held_until.get_or_insert_with(|| after(now, delay));
+        if until <= now {
+            item.held_until = None;
+            return None;
+        }
+        if let Some(wave) = waves.last_mut() {
+            wave.retain(|effect| !is_held(effect));
+        }
+        waves.retain(|wave| !wave.is_empty());
+        Some(until)
     }
 
     /// The plan of an object as it would be made now, for people who ask; it is not applied.
@@ -520,6 +547,13 @@ fn shared_owners(plan: &Plan, own: &str) -> BTreeSet<String> {
     owners.filter(|owner| *owner != own).cloned().collect()
 }
 
+/// Whether a status tells of something that is not as it should be, and so perhaps of a moment only.
+fn is_progress(object: &Value) -> bool {
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
+    let is_true = |condition: &Value| condition.get("status").and_then(Value::as_str) == Some("True");
+    !conditions.is_some_and(|conditions| conditions.iter().all(is_true))
+}
+
 /// Whether an object shows a status of its newest generation.
 fn shows_its_state(live: &Stored) -> bool {
     let observed = live.json().pointer("/status/observedGeneration").and_then(Value::as_i64);
@@ -552,6 +586,10 @@ fn report_only(cx: &PlanContext<'_>, live: &Stored, reason: CommonReason, messag
         merge(&conditions(Some(&status)), &[Finding::new(reason, message)], Some(live.generation()), cx.now());
     status["conditions"] = serde_json::to_value(conditions).unwrap_or_default();
     status["observedGeneration"] = live.generation().into();
+    let planes = recorded(&json);
+    if !planes.is_empty() {
+        status["planes"] = serde_json::to_value(planes).unwrap_or_default();
+    }
     Plan { status: Some(status), ..Plan::new() }
 }
 

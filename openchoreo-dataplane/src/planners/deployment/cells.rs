@@ -16,10 +16,10 @@ use openchoreo_core::hierarchy::{claimed_organization, label_of, name_of};
 use openchoreo_core::kind::{ObjectKey, PlaneKey};
 use openchoreo_core::labels::{self, Owner};
 use openchoreo_core::planner::PlanContext;
+use openchoreo_core::record::recorded;
 use openchoreo_core::world::{Select, Stored};
 use openchoreo_types::common::PlaneRef;
 use openchoreo_types::v1alpha1::{Component, DataPlane, Deployment, Environment, Organization};
-use serde::Deserialize;
 
 use super::owner_of;
 
@@ -106,9 +106,7 @@ fn has_others(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey, deployment: &
 
 /// Whether a status records a plane.
 fn records(deployment: &Stored, plane: &PlaneRef) -> bool {
-    let json = deployment.json();
-    let planes = json.pointer("/status/planes").and_then(serde_json::Value::as_array);
-    planes.into_iter().flatten().any(|recorded| PlaneRef::deserialize(recorded).is_ok_and(|one| one == *plane))
+    recorded(&deployment.json()).contains(plane)
 }
 
 /// Whether a Deployment may be in a cell: one of whose organization or component nothing is known may be in any.

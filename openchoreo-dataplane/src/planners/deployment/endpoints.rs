@@ -7,8 +7,10 @@ use kube::Resource;
 use openchoreo_core::conditions::Finding;
 use openchoreo_core::extension::{RenderError, chain};
 use openchoreo_core::hierarchy::{child_labels, label_of, name_of, track_name};
-use openchoreo_core::labels;
+use openchoreo_core::kind::Kind;
+use openchoreo_core::labels::{self, finalizers};
 use openchoreo_core::planner::PlanContext;
+use openchoreo_core::record;
 use openchoreo_types::v1alpha1::{Deployment, Endpoint, EndpointTemplate};
 
 use super::place::Place;
@@ -74,12 +76,18 @@ fn endpoint(
     // What the template labels the endpoint with is kept, except where it would say another place.
     let mut all = template.metadata.labels.clone();
     all.extend(child_labels(&place.scope, name, &own));
+    // What its own first pass would add, so that it need not.
+    let mut annotations = template.metadata.annotations.clone();
+    if cx.platform().planned_kinds().contains(&Kind::of::<Endpoint>()) {
+        annotations.extend(place.target.plane.remote().map(record::annotation));
+    }
     Ok(Endpoint {
         metadata: ObjectMeta {
             name: Some(object_name.to_string()),
             namespace: Some(place.scope.namespace().to_owned()),
             labels: Some(all),
-            annotations: Some(template.metadata.annotations.clone()).filter(|annotations| !annotations.is_empty()),
+            annotations: Some(annotations).filter(|annotations| !annotations.is_empty()),
+            finalizers: cx.finalizer_of::<Endpoint>(finalizers::ENDPOINT),
             owner_references: deployment.controller_owner_ref(&()).map(|reference| vec![reference]),
             ..ObjectMeta::default()
         },

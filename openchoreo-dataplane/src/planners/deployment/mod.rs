@@ -26,6 +26,7 @@ use openchoreo_core::kind::PlaneKey;
 use openchoreo_core::labels::{Owner, finalizers};
 use openchoreo_core::plan::{Finalizer, Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
+use openchoreo_core::record::recorded_by;
 use openchoreo_core::remote::usable;
 use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{
@@ -83,6 +84,7 @@ impl Planner for DeploymentPlanner {
     fn plan(&self, cx: &PlanContext<'_>, deployment: &Deployment) -> Plan {
         let mut plan = Plan::new();
         let mut draft = StatusDraft::of(deployment);
+        draft.status.planes = recorded_by(deployment, |status| &status.planes);
         if deployment.metadata.deletion_timestamp.is_some() {
             if withdraw::withdraw(cx, &mut plan, deployment, &mut draft) {
                 plan.finalizer = Finalizer::Release(finalizers::DEPLOYMENT);
@@ -157,8 +159,8 @@ fn deploy(cx: &PlanContext<'_>, plan: &mut Plan, deployment: &Deployment, draft:
     }
     plan.prune(cx, plane, &cell);
     plan.prune(cx, plane, &owner);
-    let recorded = deployment.status.as_ref().map_or(&[][..], |status| &status.planes);
-    let settled = withdraw::settle_planes(cx, plan, deployment, recorded, Some(plane));
+    let recorded = recorded_by(deployment, |status| &status.planes);
+    let settled = withdraw::settle_planes(cx, plan, deployment, &recorded, Some(plane));
     draft.status.planes = settled.planes;
 
     let wanted = plan.wanted.get(..end_of_workload).unwrap_or_default();

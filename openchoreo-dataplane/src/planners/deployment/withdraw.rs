@@ -6,6 +6,7 @@ use openchoreo_core::kind::PlaneKey;
 use openchoreo_core::labels::Owner;
 use openchoreo_core::plan::Plan;
 use openchoreo_core::planner::PlanContext;
+use openchoreo_core::record::recorded_by;
 use openchoreo_core::remote::{Settled, settle};
 use openchoreo_types::common::PlaneRef;
 use openchoreo_types::v1alpha1::Deployment;
@@ -18,8 +19,8 @@ pub(super) fn withdraw(cx: &PlanContext<'_>, plan: &mut Plan, deployment: &Deplo
         draft.find(CommonReason::Deleting, "its Endpoints are being removed");
         return false;
     }
-    let recorded = deployment.status.as_ref().map_or(&[][..], |status| &status.planes);
-    let settled = settle_planes(cx, plan, deployment, recorded, None);
+    let recorded = recorded_by(deployment, |status| &status.planes);
+    let settled = settle_planes(cx, plan, deployment, &recorded, None);
     let is_clean = settled.is_clean();
     for finding in settled.waiting {
         draft.add(finding);
@@ -38,7 +39,11 @@ pub(super) fn settle_planes(
 ) -> Settled {
     let own = owner_of(deployment);
     let mut all = settle(cx, plan, &[], &[], wanted);
-    for plane in recorded.iter().filter(|plane| wanted.and_then(PlaneKey::remote) != Some(*plane)) {
+    // Two registrations may lead to one cluster, and what is wanted through the one stays.
+    let is_left = |plane: &&PlaneRef| {
+        wanted.is_none_or(|wanted| !cx.is_same_cluster(wanted, &PlaneKey::Remote((*plane).clone())))
+    };
+    for plane in recorded.iter().filter(is_left) {
         let cells = cells::left(cx, deployment, &PlaneKey::Remote(plane.clone()), None);
         // The namespace goes before the objects by which it is found.
         let owners: Vec<&Owner> = cells.iter().chain([&own]).collect();
