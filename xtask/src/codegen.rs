@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use controller_manager::core::engine::LeaderSettings;
 use openchoreo_core::conditions::ReasonInfo;
 use openchoreo_core::kind::Kind;
 use openchoreo_core::platform::Platform;
@@ -87,7 +88,7 @@ fn strays(files: &BTreeMap<PathBuf, String>) -> anyhow::Result<Vec<PathBuf>> {
     Ok(strays)
 }
 
-/// The role of the controller manager in the control plane: what its planners read and write, no more.
+/// The roles of the controller manager in the control plane: what its planners read and write, and its lease, no more.
 fn role(platform: &Platform) -> anyhow::Result<String> {
     let kinds = platform.control_kinds();
     let ours: BTreeSet<&str> = kinds.iter().filter(|kind| kind.group == GROUP).map(|kind| kind.plural).collect();
@@ -113,7 +114,25 @@ fn role(platform: &Platform) -> anyhow::Result<String> {
         "metadata": { "name": "choreo-control-plane-controller-manager" },
         "rules": rules,
     });
-    Ok(format!("{YAML_HEADER}{}", yaml::to_string(&role)?))
+    let texts = [role, lease_role()].iter().map(yaml::to_string).collect::<Result<Vec<_>, _>>()?;
+    Ok(format!("{YAML_HEADER}{}", texts.join("---\n")))
+}
+
+/// The role by which several controller managers agree on the one that acts.
+fn lease_role() -> serde_json::Value {
+    let LeaderSettings { namespace, name, .. } = LeaderSettings::new("");
+    let rule = json!({ "apiGroups": ["coordination.k8s.io"], "resources": ["leases"] });
+    let (mut own, mut any) = (rule.clone(), rule);
+    own["resourceNames"] = json!([name]);
+    own["verbs"] = json!(["get", "list", "watch", "update"]);
+    // What is to be made has no name yet for the one who decides.
+    any["verbs"] = json!(["create"]);
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": { "name": name, "namespace": namespace },
+        "rules": [own, any],
+    })
 }
 
 fn rule(kind: Kind, verbs: &[&str]) -> serde_json::Value {

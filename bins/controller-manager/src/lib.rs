@@ -13,9 +13,10 @@ use std::sync::Arc;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use openchoreo_build::ArgoSettings;
 use openchoreo_core::client::{PlaneHosts, of_config};
-use openchoreo_core::engine::{Engine, EngineError, EngineHandle, EngineSettings};
+use openchoreo_core::engine::{Engine, EngineError, EngineHandle, EngineSettings, LeaderSettings};
 use openchoreo_core::platform::{Platform, PlatformBuilder, PlatformSettings};
 use prometheus_client::registry::Registry;
+use uuid::Uuid;
 
 pub use openchoreo_core as core;
 
@@ -35,6 +36,14 @@ pub struct Args {
     /// Address of /metrics; `0` turns it off
     #[arg(long, default_value = "0.0.0.0:8080", value_parser = address)]
     pub metrics_bind_address: Address,
+    /// Act only while this process holds a Lease of the control plane, so that several may run; on in a cluster, off
+    /// elsewhere, unless said
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub leader_elect: Option<bool>,
+    /// Namespace of that Lease; in a cluster the one that this process runs in, elsewhere the system namespace, unless
+    /// said
+    #[arg(long, value_name = "NAMESPACE")]
+    pub leader_election_namespace: Option<String>,
     /// Namespace of the platform's own objects in every plane
     #[arg(long, default_value = "choreo-system")]
     pub system_namespace: String,
@@ -118,12 +127,49 @@ impl Args {
 
     /// How the engine runs.
     pub fn engine(&self) -> EngineSettings {
-        EngineSettings { plane_hosts: self.plane_hosts.clone(), ..EngineSettings::default() }
+        let leader = self.leader(&Surroundings::of_process());
+        EngineSettings { plane_hosts: self.plane_hosts.clone(), leader, ..EngineSettings::default() }
+    }
+
+    /// How this process agrees with others on who acts, where it does.
+    fn leader(&self, around: &Surroundings) -> Option<LeaderSettings> {
+        // A kubeconfig leads to a control plane that this process may be no part of.
+        let is_inside = around.is_in_cluster && self.kubeconfig.is_none() && self.context.is_none();
+        if !self.leader_elect.unwrap_or(is_inside) {
+            return None;
+        }
+        let own = around.namespace.clone().filter(|_| is_inside);
+        let namespace = self.leader_election_namespace.clone().or(own).unwrap_or(self.system_namespace.clone());
+        // A process that is started anew on the same host is another one.
+        let identity = format!("{}_{}", around.host, Uuid::new_v4());
+        Some(LeaderSettings { namespace, ..LeaderSettings::new(identity) })
     }
 
     /// Where the probes and the metrics listen.
     pub fn listen(&self) -> Listen {
         Listen { probes: self.health_probe_bind_address.0, metrics: self.metrics_bind_address.0 }
+    }
+}
+
+/// Where this process runs.
+#[derive(Clone, Debug, Default)]
+struct Surroundings {
+    is_in_cluster: bool,
+    /// The namespace of its pod.
+    namespace: Option<String>,
+    /// The name of its pod or host.
+    host: String,
+}
+
+impl Surroundings {
+    fn of_process() -> Self {
+        let read = |path: &str| std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
+        let host = std::env::var("HOSTNAME").ok().or_else(|| read("/proc/sys/kernel/hostname"));
+        Self {
+            is_in_cluster: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
+            namespace: read("/var/run/secrets/kubernetes.io/serviceaccount/namespace"),
+            host: host.unwrap_or_else(|| "controller-manager".to_owned()),
+        }
     }
 }
 
@@ -191,4 +237,36 @@ pub async fn run(
     let outcome = engine.run(shutdown).await.map_err(RunError::Engine);
     drop(servers);
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+
+    use clap::Parser;
+
+    use super::{Args, Surroundings};
+
+    #[test]
+    fn one_leads_in_a_cluster_and_whoever_runs_elsewhere_acts_unless_told() {
+        let pod = Surroundings { is_in_cluster: true, namespace: Some("platform".to_owned()), host: "pod".to_owned() };
+        let laptop = Surroundings { host: "laptop".to_owned(), ..Surroundings::default() };
+        let cases: [(&[&str], &Surroundings, Option<&str>); 8] = [
+            (&[], &pod, Some("platform")),
+            (&["--leader-elect"], &pod, Some("platform")),
+            (&["--leader-elect=false"], &pod, None),
+            (&["--leader-election-namespace", "other"], &pod, Some("other")),
+            (&["--context", "elsewhere"], &pod, None),
+            (&[], &laptop, None),
+            (&["--leader-elect"], &laptop, Some("choreo-system")),
+            (&["--leader-elect", "--system-namespace", "own"], &laptop, Some("own")),
+        ];
+        for (arguments, around, expected) in cases {
+            let args = Args::try_parse_from([&["controller-manager"], arguments].concat()).expect("arguments");
+            let leader = args.leader(around);
+            assert_eq!(leader.as_ref().map(|leader| leader.namespace.as_str()), expected, "{arguments:?}");
+            let again = args.leader(around);
+            assert!(leader.is_none() || leader != again, "no two processes have one identity");
+        }
+    }
 }

@@ -49,7 +49,7 @@ async fn spawn(servers: &mut JoinSet<()>, address: SocketAddr, router: Router) -
     Ok(())
 }
 
-/// Ready when every watch of the control plane has listed.
+/// Ready when every watch of the control plane has listed: who does not lead is ready to take over then.
 async fn readiness(State(engine): State<EngineHandle>) -> impl IntoResponse {
     let waits_for = engine.waits_for();
     if waits_for.is_empty() {

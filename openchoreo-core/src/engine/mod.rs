@@ -8,4 +8,4 @@ pub mod core;
 mod driver;
 
 #[cfg(feature = "engine")]
-pub use driver::{Engine, EngineError, EngineHandle, EngineSettings, Metrics};
+pub use driver::{Engine, EngineError, EngineHandle, EngineSettings, LeaderSettings, Metrics};

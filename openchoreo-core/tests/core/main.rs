@@ -7,6 +7,8 @@ mod deletion;
 mod engine;
 mod hierarchy;
 mod hosts;
+#[cfg(feature = "engine")]
+mod leadership;
 mod naming;
 mod pipelines;
 mod platform;

@@ -333,6 +333,10 @@ impl Core {
                 self.count_down(id, &effect, Outcome::Stale);
             }
             (_, What::Existence(_)) if is_elsewhere => {}
+            // What a repair would lead to is not sent any more.
+            (Some(id), What::BeforeRepair(effect) | What::Repair(effect)) if !self.is_leading => {
+                self.count_down(id, &effect, Outcome::Stale);
+            }
             (Some(id), What::Effect(effect)) => {
                 let outcome = self.take_answer(id, &effect, answer);
                 self.count_down(id, &effect, outcome);
@@ -353,7 +357,7 @@ impl Core {
                     self.put_answer(&plane, doubt.key.kind, live, None);
                 }
                 Answer::NotFound(_) => self.remove_uid(&plane, &doubt.key, &doubt.uid),
-                Answer::Done | Answer::Conflict(_) | Answer::Refused(_) | Answer::Failed(_) => {
+                Answer::Done | Answer::Conflict(_) | Answer::Refused(_) | Answer::Failed(_) | Answer::Withheld => {
                     let doubt = Doubt { attempts: doubt.attempts.saturating_add(1), ..doubt };
                     let at = after(self.now, backoff(self.settings.backoff, doubt.attempts));
                     self.doubts.push((at, plane.clone(), doubt));
@@ -452,6 +456,8 @@ impl Core {
                 Effect::Status { .. } | Effect::Apply { .. } | Effect::Delete(_) => Outcome::Terminal(message),
             },
             Answer::Failed(trouble) => Outcome::Transient(trouble.message),
+            // Whether it was done all the same, the watch tells.
+            Answer::Withheld => Outcome::Stale,
         }
     }
 

@@ -117,6 +117,8 @@ pub enum Answer {
     Refused(String),
     /// It may work another time.
     Failed(Trouble),
+    /// It was not sent, or given up on its way, because this process does not lead any more.
+    Withheld,
 }
 
 /// Which objects of a kind are watched.

@@ -35,6 +35,7 @@ pub struct Metrics {
     passes: Family<PassLabels, Counter>,
     pass_seconds: Histogram,
     running: Gauge,
+    leading: Gauge,
     request_count: Arc<AtomicU64>,
     pass_count: Arc<AtomicU64>,
 }
@@ -47,6 +48,7 @@ impl Default for Metrics {
             // 1 µs to about 16 ms: a pass is a computation in memory.
             pass_seconds: Histogram::new(exponential_buckets(1e-6, 2.0, 15)),
             running: Gauge::default(),
+            leading: Gauge::default(),
             request_count: Arc::default(),
             pass_count: Arc::default(),
         }
@@ -61,6 +63,7 @@ impl Metrics {
         registry.register("passes", "Plans made, by planner", self.passes.clone());
         registry.register("pass_seconds", "Time to make one plan", self.pass_seconds.clone());
         registry.register("running", "Passes under way", self.running.clone());
+        registry.register("leading", "Whether this process is the one that acts", self.leading.clone());
     }
 
     /// Requests that changed a plane, or tried to, since the start.
@@ -76,6 +79,15 @@ impl Metrics {
     /// Passes under way.
     pub fn running(&self) -> i64 {
         self.running.get()
+    }
+
+    /// Whether this process is the one that acts.
+    pub fn is_leading(&self) -> bool {
+        self.leading.get() != 0
+    }
+
+    pub(super) fn set_leading(&self, is_leading: bool) {
+        self.leading.set(i64::from(is_leading));
     }
 
     pub(super) fn set_running(&self, running: usize) {

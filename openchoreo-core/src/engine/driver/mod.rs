@@ -1,8 +1,11 @@
 //! The driver: everything that the core asks for, done with kube and tokio.
 //!
 //! One task owns the core and feeds it; watches, requests and connections are tasks of their own, which read what
-//! servers say and hand it over as events. There is no lock: who wants to look at the World asks that task.
+//! servers say and hand it over as events. There is no lock: who wants to look at the World asks that task. Writes pass
+//! a [`fence`], which is open while this process leads ([`lease`]).
 
+mod fence;
+mod lease;
 mod metrics;
 mod planes;
 mod requests;
@@ -23,8 +26,11 @@ use super::core::{Core, CoreSettings, Event, Step};
 use crate::client::{Connector, DirectConnector, PlaneHosts};
 use crate::platform::Platform;
 use crate::world::World;
+use fence::Fence;
+use lease::Leadership;
 use planes::{Incoming, Planes};
 
+pub use lease::LeaderSettings;
 pub use metrics::Metrics;
 
 /// Passes that are made before news are looked at again.
@@ -44,6 +50,9 @@ pub struct EngineSettings {
     /// What makes the clients of planes where credentials come from elsewhere; a [`DirectConnector`] to
     /// `plane_hosts` where nothing is given.
     pub connector: Option<Arc<dyn Connector>>,
+    /// How several engines over one control plane agree on the one that acts; without it, this one acts at once and
+    /// takes no heed of others.
+    pub leader: Option<LeaderSettings>,
 }
 
 impl Default for EngineSettings {
@@ -53,6 +62,7 @@ impl Default for EngineSettings {
             request_timeout: Duration::from_secs(15),
             plane_hosts: PlaneHosts::default(),
             connector: None,
+            leader: None,
         }
     }
 }
@@ -64,6 +74,12 @@ pub enum EngineError {
     /// Internal queues were closed.
     #[error("the engine's queue of news was closed")]
     QueueClosed,
+    /// The settings of the leader election cannot work.
+    #[error("the leader election cannot work: {fault}")]
+    Election {
+        /// What is wrong with them.
+        fault: &'static str,
+    },
 }
 
 /// A look at the core, or a wish, from another task.
@@ -79,6 +95,11 @@ pub struct Engine {
     unlisted: channel::Sender<Vec<String>>,
     metrics: Metrics,
     clock: fn() -> Timestamp,
+    leadership: Leadership,
+    fence: Fence,
+    /// The term that the core knows of.
+    term: Option<u64>,
+    fault: Option<&'static str>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -115,6 +136,11 @@ impl EngineHandle {
     /// Waits until every watch of the control plane has listed once, or the engine is gone.
     pub async fn wait_ready(&mut self) {
         let _ = self.unlisted.wait_for(Vec::is_empty).await;
+    }
+
+    /// Whether this engine is the one that acts.
+    pub fn is_leading(&self) -> bool {
+        self.metrics.is_leading()
     }
 
     /// The measurements of the engine.
@@ -174,8 +200,24 @@ impl Engine {
         core.start();
         let unlisted = core.unlisted().map(|kind| kind.to_string()).collect();
         let connector = settings.connector.unwrap_or_else(|| Arc::new(DirectConnector::new(settings.plane_hosts)));
-        let planes = Planes::new(control, connector, settings.request_timeout, tell, metrics.clone());
-        Self { core, planes, news, queries, ask, unlisted: channel::Sender::new(unlisted), metrics, clock }
+        let fault = settings.leader.as_ref().and_then(LeaderSettings::fault);
+        let leadership = Leadership::new(&control, settings.leader);
+        let fence = leadership.fence();
+        let planes = Planes::new(control, connector, settings.request_timeout, tell, metrics.clone(), fence.clone());
+        Self {
+            core,
+            planes,
+            news,
+            queries,
+            ask,
+            unlisted: channel::Sender::new(unlisted),
+            metrics,
+            clock,
+            leadership,
+            fence,
+            term: None,
+            fault,
+        }
     }
 
     /// A view that stays valid while the engine runs.
@@ -183,14 +225,19 @@ impl Engine {
         EngineHandle { ask: self.ask.clone(), unlisted: self.unlisted.subscribe(), metrics: self.metrics.clone() }
     }
 
-    /// Runs until `shutdown` resolves; then requests that are under way are finished and everything else is left for
-    /// the next start.
+    /// Runs until `shutdown` resolves; then requests that are under way are finished, the lease is given up, and
+    /// everything else is left for the next start. With [`EngineSettings::leader`] it acts while it leads; otherwise it
+    /// watches, so that it can take over at once.
     ///
     /// # Errors
-    /// The engine cannot go on.
+    /// The settings of the leader election cannot work, or the engine cannot go on.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), EngineError> {
+        if let Some(fault) = self.fault {
+            return Err(EngineError::Election { fault });
+        }
         let mut shutdown = std::pin::pin!(shutdown.fuse());
-        self.core.handle(Event::Leading(true), (self.clock)());
+        self.leadership.start();
+        self.lead(self.fence.term());
         loop {
             let is_idle = self.work();
             let wait = match self.core.next_time() {
@@ -201,6 +248,7 @@ impl Engine {
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
+                term = self.fence.changed(self.term) => self.lead(term),
                 Some(query) = self.queries.recv() => query(&mut self.core),
                 news = self.news.recv() => {
                     let Some(news) = news else { return Err(EngineError::QueueClosed) };
@@ -214,8 +262,21 @@ impl Engine {
         }
         info!(requests = self.core.in_flight(), "stopping");
         self.core.handle(Event::Leading(false), (self.clock)());
+        // Nobody takes the answers any more; who brings one does not wait.
+        self.news.close();
         self.planes.finish().await;
+        self.leadership.resign().await;
+        self.metrics.set_leading(false);
         Ok(())
+    }
+
+    /// Tells the core that a term has begun or ended. Between two terms there is always a time without one.
+    fn lead(&mut self, term: Option<u64>) {
+        let now = (self.clock)();
+        self.term = term;
+        self.core.handle(Event::Leading(false), now);
+        self.core.handle(Event::Leading(term.is_some()), now);
+        self.metrics.set_leading(term.is_some());
     }
 
     fn take(&mut self, news: Incoming) {
@@ -239,7 +300,7 @@ impl Engine {
             }
         }
         while let Some(command) = self.core.take_command() {
-            self.planes.execute(command);
+            self.planes.execute(command, self.term);
         }
         self.metrics.set_running(self.core.in_flight());
         let unlisted: Vec<String> = self.core.unlisted().map(|kind| kind.to_string()).collect();

@@ -14,11 +14,12 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::{debug, info, warn};
 
+use super::fence::Fence;
 use super::metrics::Metrics;
 use super::requests::ask;
 use super::watches;
 use crate::client::{self, Cluster, Connector, Credentials, PlaneClient};
-use crate::engine::core::{Answer, Command, Event, Facts, Trouble, WatchId};
+use crate::engine::core::{Answer, Command, Event, Facts, Operation, Trouble, WatchId};
 use crate::extension::chain;
 use crate::kind::PlaneKey;
 use crate::world::{Disconnect, ServedKinds};
@@ -54,6 +55,7 @@ pub(super) struct Planes {
     timeout: Duration,
     tell: mpsc::Sender<Incoming>,
     metrics: Metrics,
+    fence: Fence,
 }
 
 impl Planes {
@@ -63,6 +65,7 @@ impl Planes {
         timeout: Duration,
         tell: mpsc::Sender<Incoming>,
         metrics: Metrics,
+        fence: Fence,
     ) -> Self {
         Self {
             control,
@@ -74,6 +77,7 @@ impl Planes {
             timeout,
             tell,
             metrics,
+            fence,
         }
     }
 
@@ -110,8 +114,8 @@ impl Planes {
         }
     }
 
-    /// Does what the core asks for.
-    pub(super) fn execute(&mut self, command: Command) {
+    /// Does what the core asks for; what it writes, only within a term of this process.
+    pub(super) fn execute(&mut self, command: Command, term: Option<u64>) {
         // What has ended is let go.
         while self.requests.try_join_next().is_some() {}
         match command {
@@ -156,10 +160,19 @@ impl Planes {
             Command::Send { request, plane, operation } => {
                 let client = self.client(&plane);
                 let (timeout, tell, metrics) = (self.timeout, self.tell.clone(), self.metrics.clone());
+                let fence = self.fence.clone();
                 self.requests.spawn(async move {
+                    let is_write = !matches!(operation, Operation::Get { .. });
                     let answer = match client {
-                        Some(client) => ask(client, &plane, operation, timeout, &metrics).await,
                         None => Answer::Failed(no_client()),
+                        Some(client) => {
+                            let asked = ask(client, &plane, operation, timeout, &metrics);
+                            if is_write {
+                                fence.within(term, asked).await.unwrap_or(Answer::Withheld)
+                            } else {
+                                asked.await
+                            }
+                        }
                     };
                     let _ = tell.send(Incoming::Event(Event::Answered { request, answer })).await;
                 });
@@ -171,11 +184,7 @@ impl Planes {
     pub(super) async fn finish(mut self) {
         let tasks = self.watches.values().chain(self.connecting.values());
         tasks.chain(self.planes.values().map(|plane| &plane.kinds)).for_each(AbortHandle::abort);
-        // Nobody takes the answers any more.
-        let Self { requests, tell, .. } = &mut self;
-        let (nobody, _) = mpsc::channel(1);
-        *tell = nobody;
-        while requests.join_next().await.is_some() {}
+        while self.requests.join_next().await.is_some() {}
     }
 }
 

@@ -124,7 +124,9 @@ impl Script {
     /// A core that leads, has listed the control plane and is connected to the planes of these names, each at the
     /// server of its name.
     pub(super) fn new(platform: Arc<Platform>, planes: &[&str]) -> Self {
-        Self::with(platform, CoreSettings::default(), planes)
+        // Every status is written at once here, so that a script sees each.
+        let settings = CoreSettings { progress: SignedDuration::ZERO, ..CoreSettings::default() };
+        Self::with(platform, settings, planes)
     }
 
     pub(super) fn with(platform: Arc<Platform>, settings: CoreSettings, planes: &[&str]) -> Self {

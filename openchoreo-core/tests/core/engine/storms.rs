@@ -1,7 +1,7 @@
 //! What fails again and again is tried ever less often, and what people do is done at once.
 
 use jiff::SignedDuration;
-use openchoreo_core::engine::core::{Answer, Operation, Trouble};
+use openchoreo_core::engine::core::{Answer, CoreSettings, Operation, Trouble};
 use openchoreo_core::kind::PlaneKey;
 use openchoreo_core::world::Disconnect;
 use serde_json::{Value, json};
@@ -195,4 +195,26 @@ fn a_status_that_another_overwrites_is_put_right() {
     script.write(key("w").kind, object);
     script.pass_seconds(1);
     assert_eq!(script.ready("w").1, "Satisfied");
+}
+
+#[test]
+fn trouble_that_is_over_in_a_moment_is_not_written_and_what_lasts_is() {
+    let mut script = Script::with(platform(&[]), CoreSettings::default(), &["one"]);
+    let statuses = |script: &Script, before: usize| {
+        script.lines(before).iter().filter(|line| line.starts_with("status w ")).count()
+    };
+    let before = script.sent.len();
+    script.want("w", json!({ "plane": "nowhere", "objects": [] }));
+    script.run();
+    assert_eq!(statuses(&script, before), 0, "it may be over in a moment");
+    script.want("w", json!({ "plane": "one", "objects": maps(&[("m", 1)]) }));
+    script.pass_seconds(1);
+    assert_eq!(script.ready("w").1, "Satisfied");
+    let before = script.sent.len();
+    script.want("w", json!({ "plane": "nowhere", "objects": [] }));
+    script.run();
+    assert_eq!(statuses(&script, before), 0);
+    script.pass_seconds(1);
+    assert_eq!(statuses(&script, before), 1, "it has lasted");
+    assert_ne!(script.ready("w").1, "Satisfied");
 }
