@@ -47,7 +47,11 @@ fn length_prefixed(parts: &[&str]) -> impl IntoIterator<Item = u8> {
 }
 
 fn hexadecimal<const BYTES: usize>(digest: impl IntoIterator<Item = u8>) -> String {
-    digest.into_iter().take(BYTES).map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(2 * BYTES);
+    for byte in digest.into_iter().take(BYTES) {
+        text.extend([byte >> 4, byte & 0xf].map(|half| char::from_digit(half.into(), 16).unwrap_or('0')));
+    }
+    text
 }
 
 #[cfg(test)]

@@ -120,15 +120,12 @@ pub fn effects(plan: &Plan, world: &World, object: &ObjectKey) -> Vec<Vec<Effect
         Finalizer::ReleaseAll => last.extend(without(&|held| held.starts_with(labels::PREFIX))),
     }
     let mut report = Vec::new();
-    if let Some(status) = &plan.status {
-        let json = live.json();
-        if json.get("status") != Some(status) {
-            let effect = Effect::Status { key: object.clone(), object: status_patch(object, live, status) };
-            let recorded = record::recorded(&json);
-            let records = record::recorded(&json!({ "status": status }));
-            let is_recorded = records.iter().all(|plane| recorded.contains(plane));
-            if is_recorded { report.push(effect) } else { first.push(effect) }
-        }
+    if let Some(status) = plan.status.as_ref().filter(|status| !live.shows(status)) {
+        let effect = Effect::Status { key: object.clone(), object: status_patch(object, live, status) };
+        let recorded = record::recorded(&live.json());
+        let records = record::recorded(&json!({ "status": status }));
+        let is_recorded = records.iter().all(|plane| recorded.contains(plane));
+        if is_recorded { report.push(effect) } else { first.push(effect) }
     }
     let (revocations, deletions) = deletions(plan, world);
     let mut waves = vec![first, revocations];

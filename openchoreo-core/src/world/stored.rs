@@ -40,6 +40,8 @@ pub struct Stored {
     is_deleting: bool,
     /// Digest of all that people and planners write, see [`Stored::content`].
     content: u64,
+    /// Digest of the status.
+    status: u64,
     /// The wanted form that this object is known to hold, see [`Stored::holds`]; 0 for none.
     holds: AtomicU64,
     body: Body,
@@ -184,6 +186,7 @@ impl Stored {
         let generation = metadata.get("generation").and_then(Value::as_i64).unwrap_or_default();
         let is_deleting = metadata.get("deletionTimestamp").is_some_and(|at| !at.is_null());
         let content = content(&json);
+        let status = status_digest(json.get("status"));
         let bytes = json.to_string().into_bytes().into_boxed_slice();
         Some(Self {
             namespace,
@@ -193,6 +196,7 @@ impl Stored {
             generation,
             is_deleting,
             content,
+            status,
             holds: AtomicU64::new(0),
             body: Body { length: bytes.len(), bytes, packed: None },
             typed: Mutex::default(),
@@ -211,6 +215,7 @@ impl Stored {
             generation: self.generation,
             is_deleting: self.is_deleting,
             content: self.content,
+            status: self.status,
             holds: AtomicU64::new(self.holds.load(Ordering::Relaxed)),
             body: Body { bytes: self.body.bytes.clone(), length: self.body.length, packed: self.body.packed.clone() },
             typed: Mutex::new(self.typed.lock().unwrap_or_else(PoisonError::into_inner).clone()),
@@ -361,6 +366,11 @@ impl Stored {
         self.content
     }
 
+    /// Whether it shows a status.
+    pub(crate) fn shows(&self, status: &Value) -> bool {
+        self.status == status_digest(Some(status))
+    }
+
     /// Whether it is known to hold a wanted form, by the digest of that.
     pub(crate) fn holds(&self, wanted: u64) -> bool {
         wanted != 0 && self.holds.load(Ordering::Relaxed) == wanted
@@ -396,6 +406,13 @@ impl fmt::Debug for Stored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stored").field("namespace", &self.namespace).field("name", &self.name).finish_non_exhaustive()
     }
+}
+
+/// A digest of a status, or of its absence.
+fn status_digest(status: Option<&Value>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    status.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// See [`Stored::content`].

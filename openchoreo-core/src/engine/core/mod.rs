@@ -401,7 +401,7 @@ impl Core {
         if flight.generation != new.generation() || flight.content != new.content() {
             return false;
         }
-        by == Some(id) || flight.status.as_ref().is_some_and(|status| new.json().get("status") == Some(status))
+        by == Some(id) || flight.status.as_ref().is_some_and(|status| new.shows(status))
     }
 
     fn wake_item(&mut self, id: ItemId, urgency: Urgency) {
