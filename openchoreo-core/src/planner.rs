@@ -250,7 +250,7 @@ impl<'a> PlanContext<'a> {
 
 impl Inventory for PlanContext<'_> {
     fn has_any(&self, plane: &PlaneKey, owner: &str) -> bool {
-        !self.at(plane).owned(owner, Depth::Written).is_empty()
+        !self.at(plane).owned(owner, Depth::Written).is_empty() || self.world.is_unsure(plane, owner)
     }
 }
 

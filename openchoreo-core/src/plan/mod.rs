@@ -55,7 +55,7 @@ pub struct Prune {
 
 /// What is known of who owns what, as a planner may ask: see [`PlanContext`](crate::planner::PlanContext).
 pub trait Inventory {
-    /// Whether an owner has anything in a plane.
+    /// Whether an owner has, or may have, anything in a plane.
     fn has_any(&self, plane: &PlaneKey, owner: &str) -> bool;
 }
 

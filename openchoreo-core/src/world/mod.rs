@@ -132,7 +132,17 @@ pub struct Change {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Changed {
-    Object { cluster: ClusterId, key: ObjectKey, old: Option<(Arc<Stored>, Facts)>, new: Option<(Arc<Stored>, Facts)> },
+    Object {
+        cluster: ClusterId,
+        key: ObjectKey,
+        old: Option<(Arc<Stored>, Facts)>,
+        new: Option<(Arc<Stored>, Facts)>,
+    },
+    /// What an owner has in a cluster is known again, without a change of any object.
+    Owner {
+        cluster: ClusterId,
+        owner: String,
+    },
     Plane(PlaneKey),
 }
 
@@ -146,10 +156,15 @@ impl Change {
         matches!(&self.what, Changed::Object { cluster, .. } if *cluster == of)
     }
 
-    /// The object that changed, before and after; nothing where it is the state of a plane.
+    /// Whether the state of a plane changed.
+    pub(crate) fn is_of_plane(&self) -> bool {
+        matches!(&self.what, Changed::Plane(_))
+    }
+
+    /// The object that changed, before and after; nothing where it is something else.
     pub(crate) fn object(&self) -> Option<BeforeAndAfter<'_>> {
         match &self.what {
-            Changed::Plane(_) => None,
+            Changed::Plane(_) | Changed::Owner { .. } => None,
             Changed::Object { key, old, new, .. } => {
                 Some((key, old.as_ref().map(|(object, _)| object), new.as_ref().map(|(object, _)| object)))
             }
@@ -162,6 +177,8 @@ pub struct World {
     planes: BTreeMap<PlaneKey, Plane>,
     clusters: BTreeMap<ClusterId, Cluster>,
     last_cluster: u32,
+    /// Objects that were asked to be made and may or may not exist, with their owners.
+    unsure: BTreeMap<(ClusterId, ObjectKey), String>,
     indexes: Indexes,
     shelf: RefCell<VecDeque<Weak<Stored>>>,
 }
@@ -190,6 +207,7 @@ impl World {
             planes: BTreeMap::new(),
             clusters: BTreeMap::new(),
             last_cluster: 0,
+            unsure: BTreeMap::new(),
             indexes: Indexes::new(),
             shelf: RefCell::default(),
         };
@@ -276,6 +294,31 @@ impl World {
         keys.iter().filter_map(|key| self.remove(plane, key)).collect()
     }
 
+    /// An object was asked to be made for an owner, and nobody knows whether it was: until that is known, the owner does
+    /// not count as having nothing there. Gives whether this is new.
+    pub(crate) fn doubt(&mut self, plane: &PlaneKey, key: &ObjectKey, owner: &str) -> bool {
+        let is_seen = self.get(plane, key).is_some_and(|live| live.has_label(crate::labels::OWNER, owner));
+        let cluster = self.cluster_id(plane);
+        !is_seen && self.unsure.insert((cluster, key.clone()), owner.to_owned()).as_deref() != Some(owner)
+    }
+
+    /// It is known whether an object exists, and where it does, it has been put. Gives the change, if that was in doubt.
+    pub(crate) fn settle(&mut self, cluster: ClusterId, key: &ObjectKey) -> Option<Change> {
+        let owner = self.unsure.remove(&(cluster, key.clone()))?;
+        Some(Change { what: Changed::Owner { cluster, owner } })
+    }
+
+    /// Whether it is in doubt that an object exists.
+    pub(crate) fn is_unsure_of(&self, plane: &PlaneKey, key: &ObjectKey) -> bool {
+        self.unsure.contains_key(&(self.cluster_id(plane), key.clone()))
+    }
+
+    /// Whether it is in doubt that an owner has something in a plane.
+    pub(crate) fn is_unsure(&self, plane: &PlaneKey, owner: &str) -> bool {
+        let cluster = self.cluster_id(plane);
+        self.unsure.iter().any(|((of, _), doubted)| *of == cluster && doubted == owner)
+    }
+
     /// A list of a kind begins: what it does not show is taken away by [`World::end_list`].
     pub fn begin_list(&mut self, plane: &PlaneKey, kind: Kind) {
         self.cluster_mut(plane).1.kinds.entry(kind).or_default().begin_list();
@@ -341,6 +384,7 @@ impl World {
     fn drop_unused(&mut self) {
         let used: BTreeSet<ClusterId> = self.planes.values().map(|plane| plane.cluster).collect();
         self.clusters.retain(|id, _| used.contains(id));
+        self.unsure.retain(|(id, _), _| used.contains(id));
     }
 
     /// The identity of the cluster that a plane leads to: the uid of its namespace `kube-system`.

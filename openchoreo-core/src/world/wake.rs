@@ -130,6 +130,9 @@ impl<R: Copy + Eq + Hash + Ord> WakeIndex<R> {
     fn prints(&self, change: &Change) -> Vec<u64> {
         let (cluster, key, old, new) = match &change.what {
             Changed::Plane(plane) => return vec![plane_print(plane)],
+            Changed::Owner { cluster, owner } => {
+                return [Depth::Written, Depth::Whole].map(|depth| owner_print(*cluster, owner, depth)).to_vec();
+            }
             Changed::Object { cluster, key, old, new } => (*cluster, key, old.as_ref(), new.as_ref()),
         };
         let is_written = match (old, new) {

@@ -357,7 +357,7 @@ impl Core {
     /// Wakes whom a change concerns. `by` is the item whose own request caused it, if one did.
     fn changed(&mut self, change: Option<Change>, by: Option<ItemId>) {
         let Some(change) = change else { return };
-        let is_plane = change.object().is_none();
+        let is_plane = change.is_of_plane();
         for reader in self.wake.woken(&change) {
             match reader {
                 Reader::Item(id) => self.wake_item(id, if is_plane { Urgency::Now } else { Urgency::Soon }),

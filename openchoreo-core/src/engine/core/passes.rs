@@ -44,7 +44,7 @@ enum What {
     BeforeRepair(Effect),
     /// The repair itself.
     Repair(Effect),
-    /// Whether an object exists that a list did not show and an answer did.
+    /// Whether an object exists that a list did not show and an answer did, or that may have been made.
     Existence(Doubt),
 }
 
@@ -52,7 +52,9 @@ enum What {
 #[derive(Clone, Debug)]
 pub(super) struct Doubt {
     key: ObjectKey,
+    /// The uid that an answer showed; empty where no answer came.
     uid: String,
+    cluster: ClusterId,
     /// How often it was asked for.
     attempts: u32,
 }
@@ -295,8 +297,28 @@ impl Core {
     /// Asks whether an object exists that a list did not show and an answer did.
     pub(super) fn doubt(&mut self, plane: &PlaneKey, key: ObjectKey) {
         if let Some(uid) = self.world.get(plane, &key).map(|live| live.uid()) {
-            self.ask_for(plane, Doubt { key, uid, attempts: 0 });
+            self.ask_for(plane, Doubt { key, uid, cluster: self.world.cluster_id(plane), attempts: 0 });
         }
+    }
+
+    /// Asks whether an object was made although no answer says so. Its owner does not count as clean meanwhile: what it
+    /// wants next may be elsewhere, and nobody would look here again.
+    fn doubt_unheard(&mut self, plane: &PlaneKey, key: &ObjectKey, owner: &str) {
+        if self.world.doubt(plane, key, owner) {
+            let cluster = self.world.cluster_id(plane);
+            self.ask_for(plane, Doubt { key: key.clone(), uid: String::new(), cluster, attempts: 0 });
+        }
+    }
+
+    fn ask_again(&mut self, plane: &PlaneKey, doubt: Doubt) {
+        let doubt = Doubt { attempts: doubt.attempts.saturating_add(1), ..doubt };
+        let at = after(self.now, backoff(self.settings.backoff, doubt.attempts));
+        self.doubts.push((at, plane.clone(), doubt));
+    }
+
+    fn settle(&mut self, cluster: ClusterId, key: &ObjectKey) {
+        let change = self.world.settle(cluster, key);
+        self.changed(change, None);
     }
 
     fn ask_for(&mut self, plane: &PlaneKey, doubt: Doubt) {
@@ -309,9 +331,13 @@ impl Core {
         let (due, later) = std::mem::take(&mut self.doubts).into_iter().partition(|(at, ..)| *at <= now);
         self.doubts = later;
         for (_, plane, doubt) in due {
-            // A plane that is not connected is listed anew before it is.
-            let is_connected = matches!(self.world.plane_state(&plane), PlaneState::Connected { .. });
-            if is_connected && self.world.get(&plane, &doubt.key).is_some_and(|live| live.uid() == doubt.uid) {
+            if self.world.cluster_id(&plane) != doubt.cluster {
+                self.settle(doubt.cluster, &doubt.key);
+            } else if !matches!(self.world.plane_state(&plane), PlaneState::Connected { .. }) {
+                self.ask_again(&plane, doubt);
+            } else if self.world.is_unsure_of(&plane, &doubt.key)
+                || self.world.get(&plane, &doubt.key).is_some_and(|live| live.uid() == doubt.uid)
+            {
                 self.ask_for(&plane, doubt);
             }
         }
@@ -332,7 +358,7 @@ impl Core {
             (Some(id), What::Effect(effect) | What::BeforeRepair(effect) | What::Repair(effect)) if is_elsewhere => {
                 self.count_down(id, &effect, Outcome::Stale);
             }
-            (_, What::Existence(_)) if is_elsewhere => {}
+            (_, What::Existence(doubt)) if is_elsewhere => self.settle(doubt.cluster, &doubt.key),
             // What a repair would lead to is not sent any more.
             (Some(id), What::BeforeRepair(effect) | What::Repair(effect)) if !self.is_leading => {
                 self.count_down(id, &effect, Outcome::Stale);
@@ -355,12 +381,14 @@ impl Core {
                         self.remove_uid(&plane, &doubt.key, &doubt.uid);
                     }
                     self.put_answer(&plane, doubt.key.kind, live, None);
+                    self.settle(doubt.cluster, &doubt.key);
                 }
-                Answer::NotFound(_) => self.remove_uid(&plane, &doubt.key, &doubt.uid),
+                Answer::NotFound(_) => {
+                    self.remove_uid(&plane, &doubt.key, &doubt.uid);
+                    self.settle(doubt.cluster, &doubt.key);
+                }
                 Answer::Done | Answer::Conflict(_) | Answer::Refused(_) | Answer::Failed(_) | Answer::Withheld => {
-                    let doubt = Doubt { attempts: doubt.attempts.saturating_add(1), ..doubt };
-                    let at = after(self.now, backoff(self.settings.backoff, doubt.attempts));
-                    self.doubts.push((at, plane.clone(), doubt));
+                    self.ask_again(&plane, doubt);
                 }
             },
             (None, _) => {}
@@ -455,7 +483,14 @@ impl Core {
                 Effect::Finalizers { .. } => Outcome::Stale,
                 Effect::Status { .. } | Effect::Apply { .. } | Effect::Delete(_) => Outcome::Terminal(message),
             },
-            Answer::Failed(trouble) => Outcome::Transient(trouble.message),
+            Answer::Failed(trouble) => {
+                if let Effect::Apply { wanted, .. } = effect
+                    && may_be_done(&trouble)
+                {
+                    self.doubt_unheard(plane, key, &wanted.owner);
+                }
+                Outcome::Transient(trouble.message)
+            }
             // Whether it was done all the same, the watch tells.
             Answer::Withheld => Outcome::Stale,
         }
@@ -669,6 +704,14 @@ fn unreadable_object(cx: &PlanContext<'_>, kind: Kind, live: &Stored, error: &st
         }
     }
     plan
+}
+
+/// Whether a request that failed like this may have been done all the same.
+fn may_be_done(trouble: &Trouble) -> bool {
+    match trouble.cause {
+        Disconnect::NoAnswer | Disconnect::ServerError => true,
+        Disconnect::TlsRefused | Disconnect::CredentialsRefused | Disconnect::Forbidden => false,
+    }
 }
 
 /// Whether a plane's own state is in question after an answer like this.

@@ -107,7 +107,7 @@ fn an_answer_from_the_cluster_that_a_plane_led_to_before_is_not_taken_for_one_of
     script.want("w", json!({ "plane": "one", "objects": maps(&[("m", 1)]) }));
     script.pass_seconds(1);
     let (request, at, operation) = script.held_one();
-    let answer = script.done(&at, &operation);
+    let answer = script.asked(&at, &operation);
     script.register("one", "other");
     script.run();
     assert!(script.is_connected("one"));

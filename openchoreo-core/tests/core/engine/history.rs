@@ -141,7 +141,7 @@ fn a_successor_that_came_while_its_predecessor_was_asked_for_stays() {
     let (request, at, operation) = script.held_one();
     let first = script.server("one").get(&map_key("new")).unwrap().clone();
     script.server("one").delete(&map_key("new"));
-    let answer = script.done(&at, &operation);
+    let answer = script.asked(&at, &operation);
     let metadata = json!({ "name": "new", "namespace": "work", "labels": first["metadata"]["labels"] });
     let second = script.server("one").write(map_kind(), json!({ "metadata": metadata }));
     script.tell("one", map_kind(), News::Put(stored(&second)));
@@ -192,7 +192,7 @@ fn an_answer_that_is_behind_the_watch_does_not_undo_it() {
     script.want("w", json!({ "plane": "one", "objects": maps(&[("m", 2)]) }));
     script.run();
     let (request, at, operation) = script.held_one();
-    let answer = script.done(&at, &operation);
+    let answer = script.asked(&at, &operation);
     // Somebody changes it after that, and the watch is faster than the answer.
     let mut by_hand = script.server("one").get(&map_key("m")).unwrap().clone();
     by_hand["spec"]["value"] = 9.into();
@@ -212,7 +212,7 @@ fn what_the_watch_told_to_be_gone_does_not_come_back_by_a_late_answer() {
     script.want("w", json!({ "plane": "one", "objects": maps(&[("m", 2)]) }));
     script.run();
     let (request, at, operation) = script.held_one();
-    let answer = script.done(&at, &operation);
+    let answer = script.asked(&at, &operation);
     script.server("one").delete(&map_key("m"));
     script.run();
     script.answer(request, answer);
@@ -229,7 +229,7 @@ fn a_late_answer_about_a_predecessor_does_not_replace_the_successor_that_a_list_
     script.want("w", json!({ "plane": "one", "objects": maps(&[("m", 2)]) }));
     script.run();
     let (request, at, operation) = script.held_one();
-    let answer = script.done(&at, &operation);
+    let answer = script.asked(&at, &operation);
     let first = script.server("one").get(&map_key("m")).unwrap().clone();
     // The watch misses the end of the one and the beginning of the other, and lists again.
     script.server("one").delete(&map_key("m"));
@@ -259,4 +259,44 @@ fn a_late_not_found_about_a_predecessor_leaves_its_successor() {
     let seen = world.get(&openchoreo_core::kind::PlaneKey::Control, held).expect("the successor is there");
     assert_eq!(seen.uid(), uid);
     assert_eq!(held.kind, wanting());
+}
+
+#[test]
+fn what_was_made_without_an_answer_is_found_although_it_is_wanted_elsewhere_since() {
+    let mut script = Script::new(platform(&[]), &["one", "two"]);
+    silence(&mut script);
+    script.requests(|plane, operation| {
+        let is_lost = plane.remote().is_some() && operation.verb() == "apply";
+        if is_lost { Fate::Unheard } else { Fate::Served }
+    });
+    script.want("w", json!({ "plane": "one", "objects": maps(&[("m", 1)]) }));
+    script.run();
+    script.serve();
+    // Neither an answer nor the watch has shown it, and the plane is not recorded any longer than it seems empty.
+    script.want("w", json!({ "plane": "two", "objects": [] }));
+    script.pass_seconds(10);
+    listen(&mut script);
+    script.pass_seconds(10);
+    assert!(script.server("one").get(&map_key("m")).is_none());
+    assert_eq!(script.control().get(&key("w")).unwrap()["status"]["planes"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn what_may_have_been_made_holds_back_its_owner_until_that_is_known() {
+    let mut script = Script::new(platform(&[]), &["one"]);
+    silence(&mut script);
+    script.requests(|plane, operation| match operation.verb() {
+        "apply" if plane.remote().is_some() => Fate::Unheard,
+        "get" => Fate::Answered(Answer::Failed(no_answer("reset"))),
+        _ => Fate::Served,
+    });
+    script.want("w", json!({ "plane": "one", "objects": maps(&[("m", 1)]) }));
+    script.run();
+    script.delete(&key("w"));
+    script.pass_seconds(60);
+    assert!(script.control().get(&key("w")).is_some());
+    script.serve();
+    script.pass_seconds(120);
+    assert!(script.server("one").get(&map_key("m")).is_none());
+    assert!(script.control().get(&key("w")).is_none());
 }

@@ -52,8 +52,11 @@ fn a_core_that_no_longer_leads_does_not_write_what_was_refused_to_the_status() {
         let before = script.sent.len();
         let (request, ..) = script.held_one();
         script.answer(request, answer());
+        script.serve();
         script.pass_seconds(60);
-        assert_eq!(script.lines(before), [""; 0]);
+        // It may look whether something was made.
+        let writes = script.lines(before).into_iter().filter(|line| !line.starts_with("get"));
+        assert_eq!(writes.collect::<Vec<_>>(), [""; 0]);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Scripted histories of the engine's core: events in, commands out, a virtual clock and modelled API servers.
 
+mod any_history;
 mod clusters;
 mod connections;
 mod history;

@@ -31,6 +31,8 @@ pub(super) enum Fate {
     Held,
     /// The server does it, and the answer is lost.
     Unheard,
+    /// The server does it, and the answer waits until the test delivers it, see [`Script::late`].
+    Late,
     /// The server does not see it; this is the answer.
     Answered(Answer),
 }
@@ -78,6 +80,8 @@ pub(super) struct Script {
     pub(super) commands: Vec<String>,
     /// Requests that wait for the test.
     pub(super) held: Vec<(RequestId, PlaneKey, Operation)>,
+    /// Answers on their way.
+    pub(super) late: Vec<(RequestId, Answer)>,
     /// Planes whose attempts to connect wait for the test, and those attempts.
     pub(super) holds_connections: bool,
     pub(super) attempts: Vec<(PlaneRef, u64, String)>,
@@ -87,6 +91,7 @@ pub(super) struct Script {
     /// Watches of these kinds tell nothing for now.
     pub(super) silent: BTreeSet<(String, Kind)>,
     rule: Rule,
+    settings: CoreSettings,
     watches: BTreeMap<WatchId, Follower>,
     leads_to: BTreeMap<PlaneKey, String>,
 }
@@ -139,7 +144,7 @@ impl Script {
 
     /// A core that does not lead yet and has listed nothing, and a control plane with an organization.
     pub(super) fn before(platform: Arc<Platform>, settings: CoreSettings) -> Self {
-        let mut core = Core::new(Arc::clone(&platform), settings);
+        let mut core = Core::new(Arc::clone(&platform), settings.clone());
         core.start();
         let control: Vec<Kind> = platform.control_kinds().into_iter().collect();
         let mut script = Self {
@@ -149,12 +154,14 @@ impl Script {
             sent: Vec::new(),
             commands: Vec::new(),
             held: Vec::new(),
+            late: Vec::new(),
             holds_connections: false,
             attempts: Vec::new(),
             probes: Vec::new(),
             probed: 0,
             silent: BTreeSet::new(),
             rule: Box::new(|_, _| Fate::Served),
+            settings,
             watches: BTreeMap::new(),
             leads_to: BTreeMap::from([(PlaneKey::Control, CONTROL.to_owned())]),
         };
@@ -303,11 +310,12 @@ impl Script {
                 match (self.rule)(&plane, &operation) {
                     Fate::Served => self.let_go(request, &plane, &operation),
                     Fate::Held => self.held.push((request, plane, operation)),
+                    Fate::Late => {
+                        let answer = self.asked(&plane, &operation);
+                        self.late.push((request, answer));
+                    }
                     Fate::Unheard => {
-                        let server = self.leads_to.get(&plane).cloned().unwrap_or_default();
-                        if let Some(server) = self.servers.get_mut(&server) {
-                            server.serve(&operation);
-                        }
+                        self.asked(&plane, &operation);
                         self.handle(Event::Answered { request, answer: Answer::Failed(no_answer("lost")) });
                     }
                     Fate::Answered(answer) => self.handle(Event::Answered { request, answer }),
@@ -318,18 +326,36 @@ impl Script {
 
     /// The server does a request, and answers.
     pub(super) fn let_go(&mut self, request: RequestId, plane: &PlaneKey, operation: &Operation) {
-        let server = self.leads_to.get(plane).cloned().unwrap_or_default();
-        let answer = match self.servers.get_mut(&server) {
-            Some(server) if !server.is_down => server.serve(operation),
-            _ => Answer::Failed(no_answer("connection refused")),
-        };
+        let answer = self.asked(plane, operation);
         self.handle(Event::Answered { request, answer });
     }
 
-    /// The server does a request that was held; its answer is still to be given.
-    pub(super) fn done(&mut self, plane: &PlaneKey, operation: &Operation) -> Answer {
-        let server = self.leads_to.get(plane).cloned().expect("the plane is connected");
-        self.server(&server).serve(operation)
+    /// The server does a request; its answer is still to be given.
+    pub(super) fn asked(&mut self, plane: &PlaneKey, operation: &Operation) -> Answer {
+        let server = self.leads_to.get(plane).cloned().unwrap_or_default();
+        match self.servers.get_mut(&server) {
+            Some(server) if !server.is_down => server.serve(operation),
+            _ => Answer::Failed(no_answer("connection refused")),
+        }
+    }
+
+    /// Answers that are on their way arrive, the latest first.
+    pub(super) fn deliver(&mut self) {
+        while let Some((request, answer)) = self.late.pop() {
+            self.answer(request, answer);
+        }
+    }
+
+    /// The controllers end and begin anew; what is under way is lost.
+    pub(super) fn restart(&mut self) {
+        self.core = Core::new(Arc::clone(self.core.platform()), self.settings.clone());
+        self.watches.clear();
+        self.held.clear();
+        self.late.clear();
+        self.attempts.clear();
+        self.leads_to.retain(|plane, _| *plane == PlaneKey::Control);
+        self.core.start();
+        self.handle(Event::Leading(true));
     }
 
     /// Takes the only request that is held.
@@ -433,6 +459,13 @@ impl Script {
     pub(super) fn relist(&mut self, server: &str, kind: Kind) {
         let watch = self.watch_of(server, kind);
         self.watches.get_mut(&watch).expect("it is there").told = None;
+    }
+
+    /// Every watch of a server lists again.
+    pub(super) fn relist_all(&mut self, server: &str) {
+        for follower in self.watches.values_mut().filter(|follower| follower.server == server) {
+            follower.told = None;
+        }
     }
 
     /// What a watch has still to tell is taken as told.
