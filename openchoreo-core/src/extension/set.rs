@@ -59,6 +59,8 @@ pub struct Extensions {
     pub(crate) gateway: Option<Arc<dyn Gateway>>,
     pub(crate) dialects: Vec<Arc<dyn NetworkPolicyDialect>>,
     pub(crate) settings: PlatformSettings,
+    /// The kinds that planners declare to write in remote planes.
+    pub(crate) planned: Vec<Kind>,
 }
 
 impl Extensions {
@@ -107,11 +109,12 @@ impl Extensions {
         &self.settings
     }
 
-    /// The kinds that extensions render in data planes.
+    /// The kinds that extensions and planners write in data planes.
     pub(crate) fn workload_kinds(&self) -> Vec<Kind> {
         let mut kinds: Vec<Kind> = self.renderers.values().flat_map(|renderer| renderer.kinds()).collect();
         kinds.extend(self.gateway.iter().flat_map(|gateway| gateway.kinds()));
         kinds.extend(self.dialects.iter().flat_map(|dialect| dialect.kinds()));
+        kinds.extend(self.planned.iter().copied());
         kinds
     }
 

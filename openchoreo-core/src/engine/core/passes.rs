@@ -12,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::{Value, json};
 
 use super::items::{Flight, ItemId, Outcome, Urgency};
+use super::lanes::Phase;
 use super::protocol::{Answer, Command, Operation, RequestId, Trouble};
 use super::{Core, Reader, UndeclaredUse, after, backoff};
 use crate::conditions::{CommonReason, Finding, READY, merge};
@@ -164,7 +165,10 @@ impl Core {
     fn is_connecting(&self, reads: &ReadSet) -> bool {
         self.settings.connects
             && self.lanes.values().any(|lane| {
-                matches!(self.world.plane_state(&lane.key), PlaneState::Unknown) && reads.has_plane(&lane.key)
+                // A plane that may not be connected to has no outcome to wait for.
+                lane.phase != Phase::Idle
+                    && matches!(self.world.plane_state(&lane.key), PlaneState::Unknown)
+                    && reads.has_plane(&lane.key)
             })
     }
 
@@ -200,9 +204,7 @@ impl Core {
         for lane in self.lanes.values_mut() {
             woken.extend(lane.room.go_on(self.settings.plane_concurrency));
         }
-        for id in &woken {
-            self.items.resume(*id);
-        }
+        self.items.resume_all(&woken);
         !woken.is_empty()
     }
 
@@ -362,9 +364,7 @@ impl Core {
             },
             (None, _) => {}
         }
-        for id in go_on.unwrap_or_default() {
-            self.items.resume(id);
-        }
+        self.items.resume_all(&go_on.unwrap_or_default());
     }
 
     /// Repairs the lists of a live object as it is now, and then applies what is wanted.
@@ -555,9 +555,7 @@ impl Core {
         if let Some(urgency) = again {
             self.wake_item(id, urgency);
         }
-        for waiting in self.owners.release(&flight.owners) {
-            self.items.resume(waiting);
-        }
+        self.items.resume_all(&self.owners.release(&flight.owners));
     }
 
     /// The status of an object with a refusal in the place of its verdict on Ready, if it does not show it already.
