@@ -113,7 +113,6 @@ impl Platform {
         if plane == PlaneKind::DataPlane {
             own.extend(self.extensions.workload_kinds());
             for uses in self.planners.iter().map(|planner| planner.uses()) {
-                own.extend(uses.remote);
                 foreign.extend(uses.remote_foreign);
             }
         }
@@ -264,6 +263,7 @@ impl PlatformBuilder {
             dialects: self.dialects,
             settings: self.settings,
             planned: self.planners.iter().map(|planner| planner.kind()).collect(),
+            written: self.planners.iter().flat_map(|planner| planner.uses().remote).collect(),
         };
         Ok(Platform { extensions, indexes, planners: self.planners })
     }

@@ -61,6 +61,8 @@ pub struct Extensions {
     pub(crate) settings: PlatformSettings,
     /// The kinds that some planner of the platform plans for.
     pub(crate) planned: BTreeSet<Kind>,
+    /// The kinds that planners declare to write in remote planes.
+    pub(crate) written: Vec<Kind>,
 }
 
 impl Extensions {
@@ -114,11 +116,12 @@ impl Extensions {
         &self.planned
     }
 
-    /// The kinds that extensions render in data planes.
+    /// The kinds that extensions and planners write in data planes.
     pub(crate) fn workload_kinds(&self) -> Vec<Kind> {
         let mut kinds: Vec<Kind> = self.renderers.values().flat_map(|renderer| renderer.kinds()).collect();
         kinds.extend(self.gateway.iter().flat_map(|gateway| gateway.kinds()));
         kinds.extend(self.dialects.iter().flat_map(|dialect| dialect.kinds()));
+        kinds.extend(self.written.iter().copied());
         kinds
     }
 

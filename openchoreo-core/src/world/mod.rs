@@ -177,8 +177,8 @@ pub struct World {
     planes: BTreeMap<PlaneKey, Plane>,
     clusters: BTreeMap<ClusterId, Cluster>,
     last_cluster: u32,
-    /// Objects that were asked to be made and may or may not exist, with their owners.
-    unsure: BTreeMap<(ClusterId, ObjectKey), String>,
+    /// Objects that were asked to be made and may or may not exist, by their owners.
+    unsure: BTreeMap<(ClusterId, String), BTreeSet<ObjectKey>>,
     indexes: Indexes,
     shelf: RefCell<VecDeque<Weak<Stored>>>,
 }
@@ -297,26 +297,30 @@ impl World {
     /// An object was asked to be made for an owner, and nobody knows whether it was: until that is known, the owner does
     /// not count as having nothing there. Gives whether this is new.
     pub(crate) fn doubt(&mut self, plane: &PlaneKey, key: &ObjectKey, owner: &str) -> bool {
-        let is_seen = self.get(plane, key).is_some_and(|live| live.has_label(crate::labels::OWNER, owner));
         let cluster = self.cluster_id(plane);
-        !is_seen && self.unsure.insert((cluster, key.clone()), owner.to_owned()).as_deref() != Some(owner)
+        !self.shows(plane, key, owner)
+            && self.unsure.entry((cluster, owner.to_owned())).or_default().insert(key.clone())
+    }
+
+    /// Whether a plane shows an object of an owner.
+    pub(crate) fn shows(&self, plane: &PlaneKey, key: &ObjectKey, owner: &str) -> bool {
+        self.get(plane, key).is_some_and(|live| live.has_label(crate::labels::OWNER, owner))
     }
 
     /// It is known whether an object exists, and where it does, it has been put. Gives the change, if that was in doubt.
-    pub(crate) fn settle(&mut self, cluster: ClusterId, key: &ObjectKey) -> Option<Change> {
-        let owner = self.unsure.remove(&(cluster, key.clone()))?;
-        Some(Change { what: Changed::Owner { cluster, owner } })
-    }
-
-    /// Whether it is in doubt that an object exists.
-    pub(crate) fn is_unsure_of(&self, plane: &PlaneKey, key: &ObjectKey) -> bool {
-        self.unsure.contains_key(&(self.cluster_id(plane), key.clone()))
+    pub(crate) fn settle(&mut self, cluster: ClusterId, key: &ObjectKey, owner: &str) -> Option<Change> {
+        let place = (cluster, owner.to_owned());
+        let doubted = self.unsure.get_mut(&place)?;
+        let was_in_doubt = doubted.remove(key);
+        if doubted.is_empty() {
+            self.unsure.remove(&place);
+        }
+        was_in_doubt.then(|| Change { what: Changed::Owner { cluster, owner: owner.to_owned() } })
     }
 
     /// Whether it is in doubt that an owner has something in a plane.
     pub(crate) fn is_unsure(&self, plane: &PlaneKey, owner: &str) -> bool {
-        let cluster = self.cluster_id(plane);
-        self.unsure.iter().any(|((of, _), doubted)| *of == cluster && doubted == owner)
+        !self.unsure.is_empty() && self.unsure.contains_key(&(self.cluster_id(plane), owner.to_owned()))
     }
 
     /// A list of a kind begins: what it does not show is taken away by [`World::end_list`].

@@ -219,9 +219,7 @@ impl Core {
         if was_connected {
             self.commands.push_back(Command::Disconnect(plane.clone()));
         }
-        for id in waiting {
-            self.items.resume(id);
-        }
+        self.items.resume_all(&waiting);
         self.stop_watches(plane);
     }
 
@@ -443,9 +441,7 @@ impl Core {
         };
         let change = self.world.set_plane_state(&key, state);
         self.changed(change, None);
-        for id in waiting {
-            self.items.resume(id);
-        }
+        self.items.resume_all(&waiting);
     }
 
     /// Does what the time asks for: connects again, asks again, gives up waiting for lists.
@@ -457,9 +453,11 @@ impl Core {
             let Some(lane) = self.lanes.get_mut(&plane) else { continue };
             if lane.probe_at.is_some_and(|at| at <= now) {
                 lane.probe_at = None;
-                if lane.orphaned.is_some() {
+                let (is_orphaned, has_missed) = (lane.orphaned.is_some(), lane.missed > 0);
+                if is_orphaned {
                     self.see_to(&plane);
-                } else {
+                }
+                if has_missed {
                     self.ask_whether_it_answers(&plane);
                 }
                 continue;

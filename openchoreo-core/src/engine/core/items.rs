@@ -165,10 +165,12 @@ impl Items {
         }
     }
 
-    /// Puts an item that waited for room or for an owner back into the queue, before the others.
-    pub(super) fn resume(&mut self, id: ItemId) {
-        if self.get(id).is_some_and(|item| item.is_queued) {
-            self.queue.push_front(id);
+    /// Puts items that waited for room or for an owner back into the queue, before the others and in their order.
+    pub(super) fn resume_all(&mut self, ids: &[ItemId]) {
+        for id in ids.iter().rev() {
+            if self.get(*id).is_some_and(|item| item.is_queued) {
+                self.queue.push_front(*id);
+            }
         }
     }
 

@@ -108,7 +108,7 @@ pub struct Core {
     control: Room,
     gone: Gone,
     /// What is to be asked for again, and when.
-    doubts: Vec<(Timestamp, PlaneKey, Doubt)>,
+    doubts: BTreeMap<(Timestamp, u64), (PlaneKey, Doubt)>,
     commands: VecDeque<Command>,
     is_leading: bool,
     last_id: u64,
@@ -153,7 +153,7 @@ impl Core {
             requests: HashMap::new(),
             control: Room::default(),
             gone: Gone::default(),
-            doubts: Vec::new(),
+            doubts: BTreeMap::new(),
             commands: VecDeque::new(),
             is_leading: false,
             last_id: 0,
@@ -214,7 +214,7 @@ impl Core {
     /// When [`Core::step`] is next to be called although nothing has happened.
     pub fn next_time(&self) -> Option<Timestamp> {
         let lanes = self.lanes.values().filter_map(Lane::timer);
-        let doubts = self.doubts.iter().map(|(at, ..)| *at);
+        let doubts = self.doubts.keys().next().map(|(at, _)| *at);
         // Where nothing may be planned, no time makes a difference to it.
         let plans = self.items.first_timer().filter(|_| self.is_leading && self.is_ready());
         lanes.chain(doubts).chain(plans).min()

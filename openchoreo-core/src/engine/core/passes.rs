@@ -12,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::{Value, json};
 
 use super::items::{Flight, ItemId, Outcome, Urgency};
+use super::lanes::Phase;
 use super::protocol::{Answer, Command, Operation, RequestId, Trouble};
 use super::{Core, Reader, UndeclaredUse, after, backoff};
 use crate::conditions::{CommonReason, Finding, READY, merge};
@@ -54,6 +55,8 @@ pub(super) struct Doubt {
     key: ObjectKey,
     /// The uid that an answer showed; empty where no answer came.
     uid: String,
+    /// For whom it was to be made, where no answer came.
+    owner: Option<String>,
     cluster: ClusterId,
     /// How often it was asked for.
     attempts: u32,
@@ -191,7 +194,10 @@ impl Core {
     fn is_connecting(&self, reads: &ReadSet) -> bool {
         self.settings.connects
             && self.lanes.values().any(|lane| {
-                matches!(self.world.plane_state(&lane.key), PlaneState::Unknown) && reads.has_plane(&lane.key)
+                // A plane that may not be connected to has no outcome to wait for.
+                lane.phase != Phase::Idle
+                    && matches!(self.world.plane_state(&lane.key), PlaneState::Unknown)
+                    && reads.has_plane(&lane.key)
             })
     }
 
@@ -227,9 +233,7 @@ impl Core {
         for lane in self.lanes.values_mut() {
             woken.extend(lane.room.go_on(self.settings.plane_concurrency));
         }
-        for id in &woken {
-            self.items.resume(*id);
-        }
+        self.items.resume_all(&woken);
         !woken.is_empty()
     }
 
@@ -297,7 +301,8 @@ impl Core {
     /// Asks whether an object exists that a list did not show and an answer did.
     pub(super) fn doubt(&mut self, plane: &PlaneKey, key: ObjectKey) {
         if let Some(uid) = self.world.get(plane, &key).map(|live| live.uid()) {
-            self.ask_for(plane, Doubt { key, uid, cluster: self.world.cluster_id(plane), attempts: 0 });
+            let cluster = self.world.cluster_id(plane);
+            self.ask_for(plane, Doubt { key, uid, owner: None, cluster, attempts: 0 });
         }
     }
 
@@ -305,40 +310,50 @@ impl Core {
     /// wants next may be elsewhere, and nobody would look here again.
     fn doubt_unheard(&mut self, plane: &PlaneKey, key: &ObjectKey, owner: &str) {
         if self.world.doubt(plane, key, owner) {
-            let cluster = self.world.cluster_id(plane);
-            self.ask_for(plane, Doubt { key: key.clone(), uid: String::new(), cluster, attempts: 0 });
+            let (cluster, owner) = (self.world.cluster_id(plane), Some(owner.to_owned()));
+            self.ask_for(plane, Doubt { key: key.clone(), uid: String::new(), owner, cluster, attempts: 0 });
         }
-    }
-
-    fn ask_again(&mut self, plane: &PlaneKey, doubt: Doubt) {
-        let doubt = Doubt { attempts: doubt.attempts.saturating_add(1), ..doubt };
-        let at = after(self.now, backoff(self.settings.backoff, doubt.attempts));
-        self.doubts.push((at, plane.clone(), doubt));
-    }
-
-    fn settle(&mut self, cluster: ClusterId, key: &ObjectKey) {
-        let change = self.world.settle(cluster, key);
-        self.changed(change, None);
     }
 
     fn ask_for(&mut self, plane: &PlaneKey, doubt: Doubt) {
         self.send(None, plane.clone(), Operation::Get { key: doubt.key.clone() }, What::Existence(doubt));
     }
 
-    /// Asks again for what could not be asked for: nobody else would find out that it is gone.
+    fn ask_again(&mut self, plane: &PlaneKey, doubt: Doubt) {
+        let doubt = Doubt { attempts: doubt.attempts.saturating_add(1), ..doubt };
+        let at = after(self.now, backoff(self.settings.backoff, doubt.attempts));
+        let number = self.next_id();
+        self.doubts.insert((at, number), (plane.clone(), doubt));
+    }
+
+    fn settle(&mut self, doubt: &Doubt) {
+        if let Some(owner) = &doubt.owner {
+            let change = self.world.settle(doubt.cluster, &doubt.key, owner);
+            self.changed(change, None);
+        }
+    }
+
+    /// Asks again for what could not be asked for: nobody else would find out that it is gone, or there.
     pub(super) fn tend_doubts(&mut self) {
         let now = self.now;
-        let (due, later) = std::mem::take(&mut self.doubts).into_iter().partition(|(at, ..)| *at <= now);
-        self.doubts = later;
-        for (_, plane, doubt) in due {
-            if self.world.cluster_id(&plane) != doubt.cluster {
-                self.settle(doubt.cluster, &doubt.key);
-            } else if !matches!(self.world.plane_state(&plane), PlaneState::Connected { .. }) {
-                self.ask_again(&plane, doubt);
-            } else if self.world.is_unsure_of(&plane, &doubt.key)
-                || self.world.get(&plane, &doubt.key).is_some_and(|live| live.uid() == doubt.uid)
-            {
+        if self.doubts.keys().next().is_none_or(|(at, _)| *at > now) {
+            return;
+        }
+        let later = self.doubts.split_off(&(now, u64::MAX));
+        for (plane, doubt) in std::mem::replace(&mut self.doubts, later).into_values() {
+            let is_in_doubt = match &doubt.owner {
+                Some(owner) => !self.world.shows(&plane, &doubt.key, owner),
+                None => self.world.get(&plane, &doubt.key).is_some_and(|live| live.uid() == doubt.uid),
+            };
+            let limit = self.room_limit(&plane);
+            let can_ask = matches!(self.world.plane_state(&plane), PlaneState::Connected { .. })
+                && self.room(&plane).is_some_and(|room| !room.is_full(limit));
+            if !is_in_doubt || self.world.cluster_id(&plane) != doubt.cluster {
+                self.settle(&doubt);
+            } else if can_ask {
                 self.ask_for(&plane, doubt);
+            } else {
+                self.ask_again(&plane, doubt);
             }
         }
     }
@@ -358,7 +373,7 @@ impl Core {
             (Some(id), What::Effect(effect) | What::BeforeRepair(effect) | What::Repair(effect)) if is_elsewhere => {
                 self.count_down(id, &effect, Outcome::Stale);
             }
-            (_, What::Existence(doubt)) if is_elsewhere => self.settle(doubt.cluster, &doubt.key),
+            (_, What::Existence(doubt)) if is_elsewhere => self.settle(&doubt),
             // What a repair would lead to is not sent any more.
             (Some(id), What::BeforeRepair(effect) | What::Repair(effect)) if !self.is_leading => {
                 self.count_down(id, &effect, Outcome::Stale);
@@ -381,11 +396,11 @@ impl Core {
                         self.remove_uid(&plane, &doubt.key, &doubt.uid);
                     }
                     self.put_answer(&plane, doubt.key.kind, live, None);
-                    self.settle(doubt.cluster, &doubt.key);
+                    self.settle(&doubt);
                 }
                 Answer::NotFound(_) => {
                     self.remove_uid(&plane, &doubt.key, &doubt.uid);
-                    self.settle(doubt.cluster, &doubt.key);
+                    self.settle(&doubt);
                 }
                 Answer::Done | Answer::Conflict(_) | Answer::Refused(_) | Answer::Failed(_) | Answer::Withheld => {
                     self.ask_again(&plane, doubt);
@@ -393,9 +408,7 @@ impl Core {
             },
             (None, _) => {}
         }
-        for id in go_on.unwrap_or_default() {
-            self.items.resume(id);
-        }
+        self.items.resume_all(&go_on.unwrap_or_default());
     }
 
     /// Repairs the lists of a live object as it is now, and then applies what is wanted.
@@ -588,9 +601,7 @@ impl Core {
         if let Some(urgency) = again {
             self.wake_item(id, urgency);
         }
-        for waiting in self.owners.release(&flight.owners) {
-            self.items.resume(waiting);
-        }
+        self.items.resume_all(&self.owners.release(&flight.owners));
     }
 
     /// The status of an object with a refusal in the place of its verdict on Ready, if it does not show it already.

@@ -1,11 +1,11 @@
 //! Planes that hiccup, break, come back, rotate their credentials and lose them.
 
 use jiff::SignedDuration;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use openchoreo_core::engine::core::{CoreSettings, Event, News, Trouble};
 use openchoreo_core::kind::{Kind, ObjectKey};
 use openchoreo_core::labels::{PLANE_CREDENTIALS, annotations::PLANE_SERVER};
-use openchoreo_core::types::v1alpha1::{DataPlane, Deployment};
+use openchoreo_core::types::v1alpha1::{DataPlane, Deployment, Organization};
 use openchoreo_core::world::{Disconnect, PlaneState};
 use serde_json::json;
 
@@ -247,4 +247,64 @@ fn a_plane_that_drains_through_a_hiccup_is_cleaned_and_not_given_up() {
     script.delete(&ObjectKey::of::<Deployment>("acme", "runs"));
     script.pass_seconds(1);
     assert!(script.control().get(&registration).is_none(), "it goes when it is clean");
+}
+
+#[test]
+fn a_plane_of_no_organization_goes_when_nothing_is_deployed_there_any_more() {
+    let mut script = Script::new(platform(&["data-plane"]), &["one"]);
+    let metadata = json!({ "name": "runs", "namespace": "acme" });
+    let planes = json!([{ "kind": "DataPlane", "namespace": "acme", "name": "one" }]);
+    script.write(Kind::of::<Deployment>(), json!({ "metadata": metadata, "status": { "planes": planes } }));
+    script.write(Kind::of::<Namespace>(), json!({ "metadata": { "name": "acme" } }));
+    script.delete(&ObjectKey::of::<Organization>("", "acme"));
+    script.pass_seconds(1);
+    // Of no organization, it is nobody's to connect to.
+    script.restart();
+    let registration = ObjectKey::of::<DataPlane>("acme", "one");
+    script.delete(&registration);
+    script.pass_seconds(60);
+    assert_eq!(script.state("one"), PlaneState::Unknown);
+    assert!(script.control().get(&registration).is_some());
+    script.delete(&ObjectKey::of::<Deployment>("acme", "runs"));
+    script.pass_seconds(60);
+    assert!(script.control().get(&registration).is_none());
+}
+
+#[test]
+fn a_plane_that_goes_without_credentials_and_dies_is_known_to_be_dead() {
+    let (mut script, secret) = with_secret();
+    script.delete(&ObjectKey::of::<DataPlane>("acme", "one"));
+    script.delete(&secret);
+    script.pass_seconds(10);
+    assert!(script.is_connected("one"));
+    script.server("one").is_down = true;
+    script.tell("one", Kind::of::<ConfigMap>(), News::Failed(no_answer("reset")));
+    script.pass_seconds(3);
+    assert!(matches!(script.state("one"), PlaneState::Unreachable { .. }), "{:?}", script.state("one"));
+}
+
+#[test]
+fn a_kind_that_may_not_be_watched_is_named_before_the_deadline() {
+    let mut script = Script::before(platform(&[]), CoreSettings::default());
+    script.handle(Event::Leading(true));
+    script.silent.insert(("one".to_owned(), route()));
+    script.register_all(&["one"]);
+    script.run();
+    let forbidden = Trouble { cause: Disconnect::Forbidden, message: "403".to_owned() };
+    script.tell("one", route(), News::Failed(forbidden));
+    let PlaneState::Unreachable { cause, error, .. } = script.state("one") else { panic!("{:?}", script.state("one")) };
+    assert_eq!(cause, Disconnect::Forbidden);
+    assert!(error.contains("HTTPRoute"), "{error}");
+}
+
+#[test]
+fn a_watch_of_the_control_plane_that_fails_changes_nothing() {
+    let mut script = with_something();
+    let (requests, commands) = (script.sent.len(), script.commands.len());
+    for _ in 0..20 {
+        script.tell("control", key("w").kind, News::Failed(no_answer("reset")));
+        script.pass_seconds(5);
+    }
+    assert!(script.core.is_ready());
+    assert_eq!((script.sent.len(), script.commands.len()), (requests, commands));
 }

@@ -1,4 +1,6 @@
 //! History is by uid and revision: what is late, what overlaps, and what goes back in time.
+//!
+//! Answers from before a restore of a server's store cannot be told from later ones and are not tried here.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use openchoreo_core::engine::core::{Answer, News};

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::script::{Script, key, map_key, maps, plane, route_key};
 use super::server::served;
-use super::wanting::{gadget, platform, route};
+use super::wanting::{contraption, gadget, platform, route};
 
 fn kinds(route: &str) -> openchoreo_core::world::ServedKinds {
     let mut kinds = served(&[Kind::of::<ConfigMap>(), Kind::of::<k8s_openapi::api::core::v1::Namespace>()]);
@@ -135,4 +135,22 @@ fn an_object_that_cannot_be_read_keeps_what_runs_and_is_cleaned_when_it_is_delet
     script.pass_seconds(60);
     assert!(script.server("one").get(&map_key("m")).is_none());
     assert!(script.control().get(&key("w")).is_none(), "then its finalizer is released");
+}
+
+#[test]
+fn a_kind_that_only_a_planner_declares_counts_like_those_of_extensions() {
+    let mut script = Script::new(platform(&[]), &["one"]);
+    let mut all = kinds("v1");
+    all.extend(served(&[contraption()]));
+    serves(&mut script, all);
+    script.want("w", json!({ "plane": "one", "objects": [{ "kind": "Contraption", "name": "c", "value": 1 }] }));
+    script.pass_seconds(1);
+    assert_eq!(script.servers["one"].content().len(), 1);
+    let mut other = kinds("v1");
+    other.insert(("apps".to_owned(), "v2".to_owned(), "Contraption".to_owned()));
+    serves(&mut script, other);
+    script.delete(&key("w"));
+    script.pass_seconds(600);
+    assert!(script.control().get(&key("w")).is_some());
+    assert!(script.ready("w").2.contains("Contraption"), "{:?}", script.ready("w"));
 }

@@ -255,3 +255,46 @@ fn an_answer_that_is_lost_costs_nothing_but_a_wait() {
     assert_eq!(content, [map_key("a"), map_key("b")]);
     assert_eq!(script.ready("w").1, "Satisfied");
 }
+
+#[test]
+fn who_waits_for_a_cell_gets_it_in_turn() {
+    let mut script = Script::new(platform(&[]), &["one"]);
+    script.requests(|plane, _| if plane.remote().is_some() { Fate::Held } else { Fate::Served });
+    for name in ["a", "b", "c", "d"] {
+        let object = format!("shop/{name}");
+        script.want(name, json!({ "plane": "one", "cell": "shop", "objects": maps(&[(&object, 1)]) }));
+        script.run();
+    }
+    let mut order = Vec::new();
+    while !script.held.is_empty() {
+        order.extend(script.held.iter().map(|(_, _, operation)| operation.key().name.clone()));
+        script.release_all();
+        script.run();
+    }
+    assert_eq!(order, ["shop", "a", "b", "c", "d"]);
+}
+
+#[test]
+fn a_list_that_was_changed_by_hand_is_put_right_only_at_the_revision_that_was_read() {
+    let mut script = Script::new(platform(&[]), &["one"]);
+    script.want("w", json!({ "plane": "one", "objects": [{ "kind": "ConfigMap", "name": "m", "value": [1] }] }));
+    script.pass_seconds(1);
+    let before = script.sent.len();
+    let change = |script: &mut Script, value| {
+        let mut object = script.server("one").get(&map_key("m")).unwrap().clone();
+        object["spec"]["value"] = value;
+        script.server("one").write(map_key("m").kind, object);
+    };
+    script.requests(|_, operation| if operation.verb() == "patch" { Fate::Held } else { Fate::Served });
+    change(&mut script, json!([9, 1]));
+    script.pass_seconds(1);
+    let (request, at, operation) = script.held_one();
+    change(&mut script, json!([8, 9, 1]));
+    script.serve();
+    let answer = script.asked(&at, &operation);
+    assert!(matches!(answer, Answer::Refused(_)), "positions in lists mean nothing in another revision: {answer:?}");
+    script.answer(request, answer);
+    script.pass_seconds(10);
+    assert_eq!(script.lines(before)[..2], ["get m one", "patch m one"]);
+    assert_eq!(script.servers["one"].get(&map_key("m")).unwrap()["spec"]["value"], json!([1]));
+}

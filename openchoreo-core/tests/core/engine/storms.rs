@@ -1,4 +1,8 @@
 //! What fails again and again is tried ever less often, and what people do is done at once.
+//!
+//! Of what stormed once, two things cannot any more and have no test: the latency of a plane is no part of its state or
+//! of any status, and a watch that panics is a failure that the driver tells like any other, since there is no task in
+//! the core that could end unnoticed.
 
 use jiff::SignedDuration;
 use openchoreo_core::engine::core::{Answer, CoreSettings, Operation, Trouble};

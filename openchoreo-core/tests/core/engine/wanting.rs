@@ -32,6 +32,11 @@ pub(super) fn gadget() -> Kind {
     Kind::new("apps", "v1", "Gadget", "gadgets", true)
 }
 
+/// A kind that the planner writes by itself, without an extension.
+pub(super) fn contraption() -> Kind {
+    Kind::new("apps", "v1", "Contraption", "contraptions", true)
+}
+
 openchoreo_core::reasons! {
     /// Why a Wanting is or is not ready.
     pub(super) enum WantingReason for "Wanting" {
@@ -85,6 +90,7 @@ impl AnyPlanner for WantingPlanner {
             .control::<DataPlane>()
             .control::<BuildPlane>()
             .control::<Environment>()
+            .remote_kinds([contraption()])
     }
 
     fn plan_stored(&self, cx: &PlanContext<'_>, object: &Stored) -> Result<Plan, String> {
@@ -191,6 +197,7 @@ fn rendered(kind: &str, name: &str, value: &Value) -> Rendered {
         "Namespace" => Kind::of::<Namespace>(),
         "HTTPRoute" => route(),
         "Gadget" => gadget(),
+        "Contraption" => contraption(),
         other => panic!("no script wants a {other}"),
     };
     let mut object = json!({
