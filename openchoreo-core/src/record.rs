@@ -68,7 +68,7 @@ mod tests {
     fn the_annotation_counts_until_the_first_status() {
         let made = json!({ "metadata": { "annotations": { PLANES: "DataPlane/acme/main, junk" } } });
         let plane = PlaneRef { kind: PlaneKind::DataPlane, namespace: "acme".to_owned(), name: "main".to_owned() };
-        assert_eq!(recorded(&made), [plane.clone()]);
+        assert_eq!(recorded(&made), std::slice::from_ref(&plane));
         assert_eq!(annotation(&plane).1, "DataPlane/acme/main");
         let mut seen = made.clone();
         seen["status"] = json!({ "observedGeneration": 1 });

@@ -4,6 +4,7 @@
 #[cfg(feature = "client")]
 mod clients;
 mod deletion;
+mod extending;
 mod hierarchy;
 mod hosts;
 #[cfg(feature = "engine")]
