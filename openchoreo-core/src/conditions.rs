@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use serde::Serialize;
+use serde_json::Value;
 
 /// The condition every object of ours shows.
 pub const READY: &str = "Ready";
@@ -156,6 +157,12 @@ pub fn merge(previous: &[Condition], findings: &[Finding], generation: Option<i6
             }
         })
         .collect()
+}
+
+/// The conditions that a status shows; none where they cannot be read.
+pub(crate) fn shown(status: Option<&Value>) -> Vec<Condition> {
+    let list = status.and_then(|status| status.get("conditions")).cloned().unwrap_or_default();
+    serde_json::from_value(list).unwrap_or_default()
 }
 
 /// The most entries of a list that a message names.

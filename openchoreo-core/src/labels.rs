@@ -28,27 +28,40 @@ pub struct Owner {
     kind: &'static str,
     namespace: String,
     name: String,
+    /// The part of it that a planner beside the first has; empty for the first.
+    part: &'static str,
 }
 
 impl Owner {
     /// An OpenChoreo object as owner.
     pub fn object(kind: &'static str, namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { kind, namespace: namespace.into(), name: name.into() }
+        Self { kind, namespace: namespace.into(), name: name.into(), part: "" }
     }
 
     /// A project in an environment of an organization as owner.
     pub fn cell(organization: &str, project: &str, environment: &str) -> Self {
-        Self { kind: "Cell", namespace: organization.to_owned(), name: format!("{project}/{environment}") }
+        Self { kind: "Cell", namespace: organization.to_owned(), name: format!("{project}/{environment}"), part: "" }
+    }
+
+    /// The part of this owner that belongs to a further planner of its kind, by the planner's name: what it has is pruned
+    /// apart from what the first has.
+    #[must_use]
+    pub fn part(self, planner: &'static str) -> Self {
+        Self { part: planner, ..self }
     }
 
     /// The value of [`OWNER`]: 16 hexadecimal digits over length-prefixed parts, so that no two owners share one.
     pub fn label_value(&self) -> String {
-        digest16(&[self.kind, &self.namespace, &self.name])
+        match self.part {
+            "" => digest16(&[self.kind, &self.namespace, &self.name]),
+            part => digest16(&[self.kind, &self.namespace, &self.name, part]),
+        }
     }
 }
 
 impl std::fmt::Display for Owner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}/{}", self.kind, self.namespace, self.name)
+        write!(f, "{}/{}/{}", self.kind, self.namespace, self.name)?;
+        if self.part.is_empty() { Ok(()) } else { write!(f, " ({})", self.part) }
     }
 }

@@ -89,11 +89,11 @@ impl Offline {
         usize::try_from(self.core.counts().requests).unwrap_or(usize::MAX)
     }
 
-    /// The plan of each object that a planner plans for, as it would be made now.
-    pub fn plans(&self) -> BTreeMap<ObjectKey, Plan> {
+    /// The plans of each object that planners plan for, as they would be made now.
+    pub fn plans(&self) -> Vec<(ObjectKey, Plan)> {
         let all = self.core.world().all(&PlaneKey::Control);
         all.into_iter()
-            .filter_map(|(key, _)| self.core.plan_of(&key).into_iter().next().map(|plan| (key, plan)))
+            .flat_map(|(key, _)| self.core.plan_of(&key).into_iter().map(move |plan| (key.clone(), plan)))
             .collect()
     }
 

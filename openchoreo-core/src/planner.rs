@@ -30,6 +30,14 @@ pub trait Planner: fmt::Debug + Send + Sync {
     /// The kinds it reads or writes besides its own.
     fn uses(&self) -> Uses;
 
+    /// Whether it reports the status of its object. Several planners may plan for a kind, and at most one of them reports;
+    /// the status in the plans of the others is not written, and what they are refused is shown by the one that reports.
+    /// Each of the others has an owner of its own ([`Owner::part`](crate::labels::Owner::part)), lest one prunes what
+    /// another wants, and a finalizer of its own.
+    fn reports_status(&self) -> bool {
+        true
+    }
+
     /// What should be, given what is.
     fn plan(&self, cx: &PlanContext<'_>, object: &Self::Object) -> Plan;
 }
@@ -67,6 +75,13 @@ impl Uses {
         self
     }
 
+    /// Kinds in the control plane.
+    #[must_use]
+    pub fn control_kinds(mut self, kinds: impl IntoIterator<Item = Kind>) -> Self {
+        self.control.extend(kinds);
+        self
+    }
+
     /// A kind in remote planes of which objects of others are read.
     #[must_use]
     pub fn remote_foreign<K: Resource<DynamicType = ()> + 'static>(mut self) -> Self
@@ -95,7 +110,8 @@ impl Uses {
     }
 }
 
-/// A planner of any kind, as the platform holds it.
+/// A planner of any kind, as the platform holds it. Implement it for a kind that is known only at run time; every
+/// [`Planner`] is one.
 pub trait AnyPlanner: fmt::Debug + Send + Sync {
     /// See [`Planner::name`].
     fn name(&self) -> &'static str;
@@ -103,6 +119,10 @@ pub trait AnyPlanner: fmt::Debug + Send + Sync {
     fn kind(&self) -> Kind;
     /// See [`Planner::uses`].
     fn uses(&self) -> Uses;
+    /// See [`Planner::reports_status`].
+    fn reports_status(&self) -> bool {
+        true
+    }
     /// Plans for an object of its kind.
     ///
     /// # Errors
@@ -121,6 +141,10 @@ impl<P: Planner> AnyPlanner for P {
 
     fn uses(&self) -> Uses {
         Planner::uses(self)
+    }
+
+    fn reports_status(&self) -> bool {
+        Planner::reports_status(self)
     }
 
     fn plan_stored(&self, cx: &PlanContext<'_>, object: &Stored) -> Result<Plan, String> {
@@ -273,7 +297,14 @@ impl PlaneView<'_, '_> {
 
     fn objects(&self, select: &Select, depth: Depth) -> Vec<Arc<Stored>> {
         let world = self.cx.world;
-        self.cx.reads.borrow_mut().list(world.cluster_id(self.plane), self.plane, select, depth);
+        let mut reads = self.cx.reads.borrow_mut();
+        reads.list(world.cluster_id(self.plane), self.plane, select, depth);
+        if let Some((index, _)) = &select.index
+            && !world.has_index(select.kind, index)
+        {
+            reads.miss_index(select.kind, index);
+        }
+        drop(reads);
         let found = world.list_stored(self.plane, select);
         found.iter().for_each(|object| world.shelve(object));
         found

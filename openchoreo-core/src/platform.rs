@@ -36,6 +36,26 @@ pub enum PlatformError {
         /// The name.
         name: String,
     },
+    /// A planner that is to be taken out is not there.
+    #[error("there is no planner `{name}` to take out; there are {known}")]
+    UnknownPlanner {
+        /// The name.
+        name: String,
+        /// The planners that there were.
+        known: String,
+    },
+    /// Two planners report the status of one kind.
+    #[error(
+        "planners `{first}` and `{second}` both report the status of {kind}; take one out, or let one not report it"
+    )]
+    TwoReporters {
+        /// The kind.
+        kind: Kind,
+        /// The planner that was added first.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
     /// A naming scheme does not keep what every scheme must.
     #[error("the naming scheme breaks its contract: {}", violations.join("; "))]
     Naming {
@@ -146,6 +166,8 @@ pub struct PlatformBuilder {
     planners: Vec<Arc<dyn AnyPlanner>>,
     indexes: Vec<(Kind, &'static str, IndexFn)>,
     settings: PlatformSettings,
+    /// Why it cannot be built, whatever else it is given.
+    fault: Option<PlatformError>,
 }
 
 impl Default for PlatformBuilder {
@@ -160,6 +182,7 @@ impl Default for PlatformBuilder {
             planners: planners::all(),
             indexes: Vec::new(),
             settings: PlatformSettings::default(),
+            fault: None,
         }
     }
 }
@@ -207,18 +230,23 @@ impl PlatformBuilder {
         self
     }
 
-    /// Adds planners. Several may plan for one kind: each has its own part of the work, and one of them, which is not
-    /// [`auxiliary`](crate::planner::Planner), reports the status.
+    /// Adds planners. Several may plan for one kind: each has its own part of the work, and at most one of them
+    /// [reports the status](crate::planner::Planner::reports_status).
     #[must_use]
     pub fn planners(mut self, planners: impl IntoIterator<Item = Arc<dyn AnyPlanner>>) -> Self {
         self.planners.extend(planners);
         self
     }
 
-    /// Takes a planner out by its name, a built-in one too, so that another may take its place.
+    /// Takes out a planner that was added before, by its name, a built-in one too, so that another may take its place.
     #[must_use]
     pub fn without_planner(mut self, name: &str) -> Self {
+        let before = self.planners.len();
         self.planners.retain(|planner| planner.name() != name);
+        if self.planners.len() == before {
+            let known = self.planners.iter().map(|planner| planner.name()).collect::<Vec<_>>().join(", ");
+            self.fault.get_or_insert(PlatformError::UnknownPlanner { name: name.to_owned(), known });
+        }
         self
     }
 
@@ -239,8 +267,12 @@ impl PlatformBuilder {
     /// Checks that everything fits together.
     ///
     /// # Errors
-    /// Two extensions of one name, or a naming or hostname scheme that breaks its contract.
+    /// Two extensions of one name, two planners that report the status of one kind, a planner taken out that was not
+    /// there, or a naming or hostname scheme that breaks its contract.
     pub fn build(self) -> Result<Platform, PlatformError> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
         let violations = naming_contract(&*self.naming, &contract::samples());
         if !violations.is_empty() {
             return Err(PlatformError::Naming { violations });
@@ -254,6 +286,14 @@ impl PlatformBuilder {
         by_name("planners", self.planners.clone(), |planner| planner.name().to_owned())?;
         let mut indexes = indexes(&self.planners);
         indexes.extend(self.indexes);
+        by_name("indexes", indexes.clone(), |(kind, name, _)| format!("{name} of {kind}"))?;
+        let mut reporters: BTreeMap<Kind, &'static str> = BTreeMap::new();
+        for planner in self.planners.iter().filter(|planner| planner.reports_status()) {
+            let (kind, second) = (planner.kind(), planner.name());
+            if let Some(first) = reporters.insert(kind, second) {
+                return Err(PlatformError::TwoReporters { kind, first, second });
+            }
+        }
         let extensions = Extensions {
             naming: self.naming,
             hostnames: self.hostnames,
@@ -303,7 +343,8 @@ fn indexes(planners: &[Arc<dyn AnyPlanner>]) -> Vec<(Kind, &'static str, IndexFn
         }),
     ];
     // Every kind may record planes; those that do not have nothing under the index.
-    for kind in planners.iter().map(|planner| planner.kind()) {
+    let kinds: BTreeSet<Kind> = planners.iter().map(|planner| planner.kind()).collect();
+    for kind in kinds {
         if kind != Kind::of::<DataPlane>() && kind != Kind::of::<BuildPlane>() {
             indexes.push((kind, INDEX_PLANE, recorded_planes));
         }

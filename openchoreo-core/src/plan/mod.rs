@@ -15,6 +15,7 @@ use crate::conditions::{self, Finding, Reason};
 use crate::kind::{Kind, ObjectKey, PlaneKey};
 use crate::labels::{self, Owner};
 use crate::naming::hash::digest16;
+use crate::world::Stored;
 
 /// An object that should be in a plane, as it is applied.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -157,6 +158,17 @@ impl Plan {
     /// Sets the status of the planned object.
     pub fn report<S: Serialize>(&mut self, status: &S) {
         self.status = serde_json::to_value(status).ok();
+    }
+
+    /// Sets the status of an object that is known as JSON only: its fields, `conditions` over those that it shows now, and
+    /// `observedGeneration`. Of typed objects, [`StatusDraft`] makes the status.
+    pub fn report_findings(&mut self, object: &Stored, status: Value, findings: &[Finding], now: Timestamp) {
+        let previous = conditions::shown(object.json().get("status"));
+        let merged = conditions::merge(&previous, findings, Some(object.generation()), now);
+        let mut status = if status.is_object() { status } else { Value::Object(Map::new()) };
+        status["conditions"] = serde_json::to_value(merged).unwrap_or_default();
+        status["observedGeneration"] = object.generation().into();
+        self.status = Some(status);
     }
 
     /// Asks to be planned again at a time; the earliest asked for counts.

@@ -25,6 +25,8 @@ use crate::labels::{self, Owner, finalizers};
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
 use crate::planners::deletion::delete_those;
+use crate::planners::plane::may_record_planes;
+use crate::record::recorded;
 use crate::world::{PlaneState, Select, Stored};
 
 crate::reasons! {
@@ -169,7 +171,24 @@ fn delete_work(cx: &PlanContext<'_>, plan: &mut Plan, namespaces: &BTreeSet<Stri
             return left;
         }
     }
-    Vec::new()
+    delete_recorders(cx, plan, namespaces)
+}
+
+/// Deletes what still has parts in planes, of whatever kind the platform plans for: a team's own kinds too must be
+/// cleaned while the planes are there. What has none goes with its namespace.
+fn delete_recorders(cx: &PlanContext<'_>, plan: &mut Plan, namespaces: &BTreeSet<String>) -> Vec<ObjectKey> {
+    let mut left = Vec::new();
+    for kind in may_record_planes(cx).filter(|kind| kind.namespaced) {
+        for namespace in namespaces {
+            for (key, live) in cx.control().list_stored(&Select::all(kind).namespace(namespace)) {
+                if !recorded(&live.json()).is_empty() {
+                    plan.delete(&PlaneKey::Control, key.clone(), &live.uid(), live.is_deleting());
+                    left.push(key);
+                }
+            }
+        }
+    }
+    left
 }
 
 fn sweep<K>(cx: &PlanContext<'_>, plan: &mut Plan, namespace: &str) -> Vec<ObjectKey>

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use openchoreo_types::PlatformKind;
 use openchoreo_types::common::{KubernetesCluster, PlaneConnection, PlaneRef};
-use openchoreo_types::v1alpha1::{Build, DataPlane, Deployment, Endpoint, Organization};
+use openchoreo_types::v1alpha1::{BuildPlane, DataPlane, Organization};
 
 use crate::conditions::{CommonReason, Finding, cut};
 use crate::hierarchy::home_of;
@@ -64,14 +64,9 @@ impl Planner for DataPlanePlanner {
     }
 }
 
-/// The kinds that the planner of a plane reads.
+/// The kinds that the planner of a plane reads, beside those that the platform plans for and that record planes.
 pub fn plane_uses() -> Uses {
-    Uses::new()
-        .control::<Namespace>()
-        .control::<Organization>()
-        .control::<Deployment>()
-        .control::<Endpoint>()
-        .control::<Build>()
+    Uses::new().control::<Namespace>().control::<Organization>()
 }
 
 /// What is to be said and done of a plane.
@@ -208,10 +203,15 @@ fn out_of_reach(state: &PlaneState, deleted: Timestamp) -> Option<(Timestamp, St
     }
 }
 
+/// The kinds that the platform plans for, without planes: whatever has parts in a plane is of one of them.
+pub(crate) fn may_record_planes<'c>(cx: &'c PlanContext<'_>) -> impl Iterator<Item = Kind> + 'c {
+    let is_plane = |kind: Kind| kind == Kind::of::<DataPlane>() || kind == Kind::of::<BuildPlane>();
+    cx.platform().planned_kinds().iter().copied().filter(move |kind| !is_plane(*kind))
+}
+
 /// How many objects record that they have parts in a plane, those that cannot be read too.
 fn holders(cx: &PlanContext<'_>, plane: &PlaneRef) -> usize {
     let value = format!("{}/{}/{}", plane.kind.as_str(), plane.namespace, plane.name);
-    let kinds = [Kind::of::<Deployment>(), Kind::of::<Endpoint>(), Kind::of::<Build>()];
     let of = |kind| cx.control().list_stored(&Select::all(kind).index(INDEX_PLANE, value.clone())).len();
-    kinds.into_iter().map(of).sum()
+    may_record_planes(cx).map(of).sum()
 }

@@ -1,6 +1,6 @@
 //! Names of the indexes that every platform declares.
 
-/// Index on Deployment, Endpoint and Build: the planes recorded in their status, as `<Kind>/<namespace>/<name>`.
+/// Index on every planned kind but the planes themselves: the planes that it records, as `<Kind>/<namespace>/<name>`.
 pub const INDEX_PLANE: &str = "plane";
 /// Index on Component: `<project>/<name>`, by which two components that claim one identity find each other.
 pub const INDEX_COMPONENT: &str = "component";

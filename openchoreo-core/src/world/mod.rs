@@ -221,6 +221,11 @@ impl World {
         self.indexes.entry(kind).or_default().push((name, values));
     }
 
+    /// Whether an index is declared for a kind.
+    pub(crate) fn has_index(&self, kind: Kind, name: &str) -> bool {
+        self.indexes.get(&kind).is_some_and(|declared| declared.iter().any(|(known, _)| *known == name))
+    }
+
     fn cluster_of(&self, plane: &PlaneKey) -> Option<&Cluster> {
         self.clusters.get(&self.planes.get(plane)?.cluster)
     }

@@ -34,6 +34,7 @@ pub struct ReadSet {
     pub(super) prints: Vec<u64>,
     pub(super) shapes: Vec<(Kind, Shape)>,
     kinds: Vec<(bool, Kind)>,
+    missing_index: Option<(Kind, &'static str)>,
     words: Option<Vec<Read>>,
 }
 
@@ -51,6 +52,15 @@ impl ReadSet {
     /// The kinds that were read, and whether in the control plane.
     pub fn kinds(&self) -> &[(bool, Kind)] {
         &self.kinds
+    }
+
+    /// An index that was selected by and that no platform declares for the kind: nothing is found under it.
+    pub fn missing_index(&self) -> Option<(Kind, &'static str)> {
+        self.missing_index
+    }
+
+    pub(crate) fn miss_index(&mut self, kind: Kind, index: &'static str) {
+        self.missing_index = Some((kind, index));
     }
 
     /// Whether the state of a plane was looked at. Asked of a sealed set.

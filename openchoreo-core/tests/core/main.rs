@@ -5,6 +5,7 @@
 mod clients;
 mod deletion;
 mod engine;
+mod extending;
 mod hierarchy;
 mod hosts;
 #[cfg(feature = "engine")]

@@ -4,9 +4,9 @@
 //! due ([`Core::step`]). It owns the World. It has no clock, no task, no lock and does no I/O, so that the shipped
 //! engine, offline runs and a simulator drive the same code, and every history of events can be replayed.
 //!
-//! - [`items`] holds what is to be planned, and when; [`lanes`] the connections to planes.
-//! - [`passes`] plans an object and sends, wave by wave, what its plan still needs.
-//! - [`connections`] connects to planes, watches them, and gives them up.
+//! - `items` holds what is to be planned, and when; `lanes` the connections to planes.
+//! - `passes` plans an object and sends, wave by wave, what its plan still needs.
+//! - `connections` connects to planes, watches them, and gives them up.
 
 mod connections;
 mod items;
@@ -116,16 +116,30 @@ pub struct Core {
     undeclared: Option<UndeclaredUse>,
 }
 
-/// A planner reads or writes a kind that it does not declare, so that nothing watches it.
+/// A planner relies on what is not declared, so that it would see too little.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("planner `{planner}` uses {kind} in {plane} and does not declare it in `uses`")]
-pub struct UndeclaredUse {
-    /// The planner.
-    pub planner: &'static str,
-    /// The kind.
-    pub kind: String,
-    /// `the control plane` or `remote planes`.
-    pub plane: &'static str,
+#[non_exhaustive]
+pub enum UndeclaredUse {
+    /// A kind that nothing watches.
+    #[error("planner `{planner}` uses {kind} in {plane} and does not declare it in `uses`")]
+    Kind {
+        /// The planner.
+        planner: &'static str,
+        /// The kind.
+        kind: Kind,
+        /// `the control plane` or `remote planes`.
+        plane: &'static str,
+    },
+    /// An index under which nothing is filed.
+    #[error("planner `{planner}` selects {kind} by index `{index}`, which the platform does not declare for it")]
+    Index {
+        /// The planner.
+        planner: &'static str,
+        /// The kind.
+        kind: Kind,
+        /// The index.
+        index: &'static str,
+    },
 }
 
 impl Core {

@@ -8,14 +8,13 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::{Value, json};
 
 use super::items::{Flight, ItemId, Outcome, Urgency};
 use super::lanes::Phase;
 use super::protocol::{Answer, Command, Operation, RequestId, Trouble};
 use super::{Core, Reader, UndeclaredUse, after, backoff};
-use crate::conditions::{CommonReason, Finding, READY, merge};
+use crate::conditions::{CommonReason, Finding, READY, merge, shown as conditions};
 use crate::kind::{Kind, ObjectKey, PlaneKey};
 use crate::labels::Owner;
 use crate::plan::effects::{Effect, effects, list_repairs};
@@ -79,7 +78,7 @@ impl Core {
             return None;
         };
         self.counts.passes += 1;
-        let (mut plan, reads) = self.plan(&*planner, &live);
+        let (mut plan, reads, panic) = self.plan(&*planner, &live);
         let is_settling = shows_its_state(&live) && self.is_connecting(&reads);
         self.check_uses(&*planner, &key, &plan, &reads);
         self.wake.record(Reader::Item(id), reads);
@@ -89,16 +88,24 @@ impl Core {
             self.items.leave_queue(id);
             return Some(planner.name());
         }
+        if let Some(message) = panic {
+            self.items.leave_queue(id);
+            self.note_failure(id, Some(message));
+            return Some(planner.name());
+        }
         let mut waves = effects(&plan, &self.world, &key);
         let is_only_status = |waves: &[Vec<Effect>]| waves.iter().flatten().all(|e| matches!(e, Effect::Status { .. }));
-        match failure {
+        let failure = match failure {
             // What was refused is not needed any more.
-            Some(_) if is_only_status(&waves) => self.forget_failure(id, waves.is_empty()),
-            Some(message) => {
-                show_failure(&mut plan, &live, &message, self.now);
-                waves = effects(&plan, &self.world, &key);
+            Some(_) if is_only_status(&waves) => {
+                self.forget_failure(id, waves.is_empty());
+                None
             }
-            None => {}
+            failure => failure,
+        };
+        if let Some(message) = failure.or_else(|| self.failure_beside(id, &key)) {
+            show_failure(&mut plan, &live, &message, self.now);
+            waves = effects(&plan, &self.world, &key);
         }
         let own = Owner::object(key.kind.kind, &key.namespace, &key.name).label_value();
         // What is shared is looked at by many and written by one at a time.
@@ -165,19 +172,22 @@ impl Core {
         planners.map(|planner| self.plan(&**planner, live).0).collect()
     }
 
-    fn plan(&self, planner: &dyn AnyPlanner, live: &Stored) -> (Plan, ReadSet) {
+    /// Makes a plan. A planner that does not report the status of its object leaves that to the one that does, and the
+    /// message of its panic, if that is how it ended, is given apart.
+    fn plan(&self, planner: &dyn AnyPlanner, live: &Stored) -> (Plan, ReadSet, Option<String>) {
         let cx = PlanContext::new(&self.world, self.platform.extensions(), self.now);
         // A planner of somebody's may panic; its object says so, and the others go on.
         let planned = catch_unwind(AssertUnwindSafe(|| planner.plan_stored(&cx, live)));
-        let plan = match planned {
-            Ok(Ok(plan)) => plan,
-            Ok(Err(error)) => unreadable_object(&cx, planner.kind(), live, &error),
-            Err(_) => {
-                let message = format!("planner `{}` panicked; see the log of the controllers", planner.name());
-                report_only(&cx, live, CommonReason::PlannerFailed, &message)
-            }
+        let panicked = || format!("planner `{}` panicked; see the log of the controllers", planner.name());
+        let (plan, panic) = match (planned, planner.reports_status()) {
+            (Ok(Ok(plan)), true) => (plan, None),
+            (Ok(Ok(plan)), false) => (Plan { status: None, ..plan }, None),
+            (Ok(Err(error)), true) => (unreadable_object(&cx, planner.kind(), live, &error), None),
+            (Ok(Err(_)), false) => (Plan::new(), None),
+            (Err(_), true) => (report_only(&cx, live, CommonReason::PlannerFailed, &panicked()), None),
+            (Err(_), false) => (Plan::new(), Some(panicked())),
         };
-        (plan, cx.into_reads())
+        (plan, cx.into_reads(), panic)
     }
 
     /// Notes a planner that uses kinds which nothing watches: its object would miss news of them.
@@ -185,9 +195,12 @@ impl Core {
         let wanted = plan.wanted.iter().map(|wanted| (wanted.plane == PlaneKey::Control, wanted.key.kind));
         let mut used = reads.kinds().iter().copied().chain(wanted);
         let is_watched = |used: &(bool, Kind)| used.1 == key.kind || self.watched.contains(used);
-        let Some((is_control, kind)) = used.find(|used| !is_watched(used)) else { return };
-        let plane = if is_control { "the control plane" } else { "remote planes" };
-        self.undeclared = Some(UndeclaredUse { planner: planner.name(), kind: kind.to_string(), plane });
+        if let Some((is_control, kind)) = used.find(|used| !is_watched(used)) {
+            let plane = if is_control { "the control plane" } else { "remote planes" };
+            self.undeclared = Some(UndeclaredUse::Kind { planner: planner.name(), kind, plane });
+        } else if let Some((kind, index)) = reads.missing_index() {
+            self.undeclared = Some(UndeclaredUse::Index { planner: planner.name(), kind, index });
+        }
     }
 
     /// Whether a plane that was looked at is registered and the outcome of its first connection is still to come.
@@ -202,13 +215,35 @@ impl Core {
     }
 
     fn forget_failure(&mut self, id: ItemId, is_done: bool) {
-        if let Some(item) = self.items.get_mut(id) {
-            item.failure = None;
-            // It may be the status that cannot be written.
-            if is_done {
-                item.attempts = 0;
-            }
+        self.note_failure(id, None);
+        // It may be the status that cannot be written.
+        if let Some(item) = self.items.get_mut(id).filter(|_| is_done) {
+            item.attempts = 0;
         }
+    }
+
+    /// Notes what an item was refused last, or that it is no longer. Where another planner reports the status of the
+    /// object, that one is to show it.
+    fn note_failure(&mut self, id: ItemId, failure: Option<String>) {
+        let Some(item) = self.items.get_mut(id) else { return };
+        let failure = failure.map(String::into_boxed_str);
+        if item.failure == failure {
+            return;
+        }
+        item.failure = failure;
+        let (own, key) = (item.planner, item.key.clone());
+        let reports = |planner: &usize| self.platform.planners().get(*planner).is_some_and(|p| p.reports_status());
+        let reporter = self.planners.get(&key.kind).and_then(|all| all.iter().copied().find(reports));
+        if let Some(reporter) = reporter.filter(|reporter| *reporter != own).and_then(|of| self.items.find(of, &key)) {
+            self.wake_item(reporter, Urgency::Soon);
+        }
+    }
+
+    /// What another planner of the same object was refused last.
+    fn failure_beside(&self, id: ItemId, key: &ObjectKey) -> Option<Box<str>> {
+        let planners = self.planners.get(&key.kind).filter(|planners| planners.len() > 1)?;
+        let items = planners.iter().filter_map(|planner| self.items.find(*planner, key));
+        items.filter(|other| *other != id).find_map(|other| self.items.get(other)?.failure.clone())
     }
 
     /// Lets an item wait where a plane that it needs has no room; whether it waits.
@@ -560,7 +595,7 @@ impl Core {
         {
             flight.is_reporting = true;
             let (key, status) = (item.key.clone(), flight.status.clone());
-            item.failure = Some(message.as_str().into());
+            self.note_failure(id, Some(message.clone()));
             // The refusal is shown at once, whatever becomes of the next try.
             if let Some(effect) = self.failed_status(&key, status, message) {
                 if let Some(flight) = self.items.get_mut(id).and_then(|item| item.flight.as_mut()) {
@@ -581,11 +616,12 @@ impl Core {
                 self.items.enqueue(id);
             }
             Outcome::Done => {
-                let had_failed = item.failure.take().is_some();
+                let had_failed = item.failure.is_some();
                 item.attempts = 0;
                 item.not_before = after(now, moment);
                 if had_failed {
                     // The status still speaks of the failure.
+                    self.note_failure(id, None);
                     self.items.enqueue(id);
                 }
             }
@@ -683,24 +719,17 @@ fn show_failure(plan: &mut Plan, live: &Stored, message: &str, now: jiff::Timest
     status["conditions"] = serde_json::to_value(conditions).unwrap_or_default();
 }
 
-fn conditions(status: Option<&Value>) -> Vec<Condition> {
-    let list = status.and_then(|status| status.get("conditions")).cloned().unwrap_or_default();
-    serde_json::from_value(list).unwrap_or_default()
-}
-
 /// A plan that only says what is wrong with its object.
 fn report_only(cx: &PlanContext<'_>, live: &Stored, reason: CommonReason, message: &str) -> Plan {
     let json = live.json();
     let mut status = json.get("status").filter(|status| status.is_object()).cloned().unwrap_or_else(|| json!({}));
-    let conditions =
-        merge(&conditions(Some(&status)), &[Finding::new(reason, message)], Some(live.generation()), cx.now());
-    status["conditions"] = serde_json::to_value(conditions).unwrap_or_default();
-    status["observedGeneration"] = live.generation().into();
     let planes = recorded(&json);
     if !planes.is_empty() {
         status["planes"] = serde_json::to_value(planes).unwrap_or_default();
     }
-    Plan { status: Some(status), ..Plan::new() }
+    let mut plan = Plan::new();
+    plan.report_findings(live, status, &[Finding::new(reason, message)], cx.now());
+    plan
 }
 
 /// The plan of an object that cannot be read as its kind. What it has made stays while it is there; when it is deleted,
