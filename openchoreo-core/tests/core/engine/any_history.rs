@@ -193,7 +193,7 @@ fn both(script: &Script, plane: &PlaneKey, server: &str, kind: Kind) -> [BTreeMa
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn after_any_history_all_is_as_after_a_fresh_start_and_nothing_is_sent(history in history()) {
@@ -228,7 +228,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn the_same_history_asks_for_the_same(history in history()) {

@@ -223,7 +223,10 @@ fn a_plane_that_drains_through_a_hiccup_is_cleaned_and_not_given_up() {
     let mut script = Script::new(platform(&["data-plane"]), &["one"]);
     let metadata = json!({ "name": "runs", "namespace": "acme" });
     let planes = json!([{ "kind": "DataPlane", "namespace": "acme", "name": "one" }]);
-    script.write(Kind::of::<Deployment>(), json!({ "metadata": metadata, "status": { "planes": planes } }));
+    script.write(
+        Kind::of::<Deployment>(),
+        json!({ "metadata": metadata, "status": { "observedGeneration": 1, "planes": planes } }),
+    );
     script.pass_seconds(1);
     let registration = ObjectKey::of::<DataPlane>("acme", "one");
     let draining = |script: &mut Script| {
@@ -254,7 +257,10 @@ fn a_plane_of_no_organization_goes_when_nothing_is_deployed_there_any_more() {
     let mut script = Script::new(platform(&["data-plane"]), &["one"]);
     let metadata = json!({ "name": "runs", "namespace": "acme" });
     let planes = json!([{ "kind": "DataPlane", "namespace": "acme", "name": "one" }]);
-    script.write(Kind::of::<Deployment>(), json!({ "metadata": metadata, "status": { "planes": planes } }));
+    script.write(
+        Kind::of::<Deployment>(),
+        json!({ "metadata": metadata, "status": { "observedGeneration": 1, "planes": planes } }),
+    );
     script.write(Kind::of::<Namespace>(), json!({ "metadata": { "name": "acme" } }));
     script.delete(&ObjectKey::of::<Organization>("", "acme"));
     script.pass_seconds(1);

@@ -24,6 +24,7 @@ const CONTROL: &str = "control";
 const STEPS: usize = 20_000;
 
 /// What becomes of a request.
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and each lives for a moment")]
 pub(super) enum Fate {
     /// The server does it and answers.
     Served,

@@ -9,8 +9,8 @@ use openchoreo_core::extension::{ComponentRenderer, Health, RenderError, Workloa
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
 use openchoreo_core::labels::Owner;
 use openchoreo_core::plan::{Finalizer, Inventory, Plan, Rendered};
-use openchoreo_core::planner::{AnyPlanner, PlanContext, Uses};
-use openchoreo_core::platform::{INDEX_PLANE, Platform};
+use openchoreo_core::planner::{AnyPlanner, PlanContext, Planner, Uses};
+use openchoreo_core::platform::Platform;
 use openchoreo_core::remote::{settle, usable};
 use openchoreo_core::types::common::PlaneRef;
 use openchoreo_core::types::v1alpha1::{BuildPlane, DataPlane, Deployment, Environment, Organization};
@@ -210,6 +210,26 @@ fn rendered(kind: &str, name: &str, value: &Value) -> Rendered {
     Rendered { kind, object }
 }
 
+/// Stands in for the planner of Deployments, which record planes: it leaves them as they are.
+#[derive(Debug)]
+struct IdlePlanner;
+
+impl Planner for IdlePlanner {
+    type Object = Deployment;
+
+    fn name(&self) -> &'static str {
+        "idle"
+    }
+
+    fn uses(&self) -> Uses {
+        Uses::new()
+    }
+
+    fn plan(&self, _: &PlanContext<'_>, _: &Deployment) -> Plan {
+        Plan::new()
+    }
+}
+
 /// A platform with the planner of `Wanting`, and of the built-in ones those that are named.
 pub(super) fn platform(kept: &[&str]) -> Arc<Platform> {
     let built_in = Platform::builder().build().expect("the core alone is a platform");
@@ -219,14 +239,6 @@ pub(super) fn platform(kept: &[&str]) -> Arc<Platform> {
     }
     let renderer: Arc<dyn ComponentRenderer> = Arc::new(Kinds);
     let planner: Arc<dyn AnyPlanner> = Arc::new(WantingPlanner);
-    // As the planner of deployments would have it declared.
-    builder = builder.index(Kind::of::<Deployment>(), INDEX_PLANE, |object| {
-        let planes = object["status"]["planes"].as_array().cloned().unwrap_or_default();
-        let part = |plane: &Value, name: &str| plane[name].as_str().unwrap_or_default().to_owned();
-        planes
-            .iter()
-            .map(|plane| format!("{}/{}/{}", part(plane, "kind"), part(plane, "namespace"), part(plane, "name")))
-            .collect()
-    });
-    builder.renderers([renderer]).planners([planner]).build().map(Arc::new).expect("a platform")
+    let idle: Arc<dyn AnyPlanner> = Arc::new(IdlePlanner);
+    builder.renderers([renderer]).planners([planner, idle]).build().map(Arc::new).expect("a platform")
 }
