@@ -1,4 +1,4 @@
-//! The organization of [`population`](crate::population), planned to rest without a cluster or a network.
+//! The organization of [`population`], planned to rest without a cluster or a network.
 
 use std::sync::Arc;
 
