@@ -19,6 +19,8 @@ use crate::extension::chain;
 use crate::kind::{Kind, PlaneKey};
 use crate::world::{Disconnect, Stored};
 
+/// Objects in a page of a list: what is read of a server is large for a moment, and many kinds are listed at a time.
+const PAGE: u32 = 100;
 /// How long a watch that came to an unforeseen end is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -68,7 +70,7 @@ async fn follow(
     scope: Scope,
     tell: &mpsc::Sender<Incoming>,
 ) {
-    let mut config = watcher::Config::default();
+    let mut config = watcher::Config::default().page_size(PAGE);
     match scope {
         Scope::Has(label) => config = config.labels(label),
         Scope::Labelled(label, value) => config = config.labels(&format!("{label}={value}")),
