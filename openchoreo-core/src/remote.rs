@@ -58,7 +58,7 @@ pub fn usable(cx: &PlanContext<'_>, plane: &PlaneKey) -> Result<(), Finding> {
 }
 
 /// Settles the planes that an owner has recorded: those where nothing is wanted any more are cleaned, and dropped
-/// from the record once they are seen clean; `wanted` is the plane to keep. Call it after the last want.
+/// from the record once they are seen clean; `wanted` is the plane to keep.
 ///
 /// Every owner given is cleaned alike: an object, and the cell that it was the last to leave.
 pub fn settle(

@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use tokio::sync::{mpsc, oneshot, watch as channel};
 use tokio::time::Instant;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::core::{Core, CoreSettings, Event, Step};
 use crate::client::{Connector, DirectConnector, PlaneHosts};
@@ -100,6 +100,8 @@ pub struct Engine {
     /// The term that the core knows of.
     term: Option<u64>,
     fault: Option<&'static str>,
+    /// Whether a planner's undeclared use has been told.
+    has_warned: bool,
 }
 
 impl std::fmt::Debug for Engine {
@@ -217,6 +219,7 @@ impl Engine {
             fence,
             term: None,
             fault,
+            has_warned: false,
         }
     }
 
@@ -301,6 +304,10 @@ impl Engine {
         }
         while let Some(command) = self.core.take_command() {
             self.planes.execute(command, self.term);
+        }
+        if let Some(undeclared) = self.core.undeclared().filter(|_| !self.has_warned) {
+            warn!(%undeclared, "a planner would miss news of what it uses");
+            self.has_warned = true;
         }
         self.metrics.set_running(self.core.in_flight());
         let unlisted: Vec<String> = self.core.unlisted().map(|kind| kind.to_string()).collect();

@@ -1,10 +1,11 @@
 //! The connections: clients of all planes, and the tasks that watch and ask them.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, PartialObjectMeta};
 use kube::runtime::watcher::{self, Event as WatchEvent};
@@ -219,9 +220,14 @@ async fn connect(
     tell: mpsc::Sender<Incoming>,
 ) {
     let server = credentials.server().to_owned();
-    let found = match connector.connect(&plane, &credentials).await {
-        Ok(client) => facts(&client, server.clone(), timeout).await.map(|facts| (client, facts)),
-        Err(error) => Err(Trouble { cause: Disconnect::ServerError, message: chain(&error) }),
+    // A connector of somebody's may hang or panic: an attempt always comes to an end, or the plane would wait for ever.
+    let making = AssertUnwindSafe(connector.connect(&plane, &credentials)).catch_unwind();
+    let failed = |message: String| Err(Trouble { cause: Disconnect::ServerError, message });
+    let found = match tokio::time::timeout(timeout, making).await {
+        Ok(Ok(Ok(client))) => facts(&client, server.clone(), timeout).await.map(|facts| (client, facts)),
+        Ok(Ok(Err(error))) => failed(chain(&error)),
+        Ok(Err(_)) => failed("the connector panicked; see the log of the controllers".to_owned()),
+        Err(_) => failed(format!("the connector made no client within {} s", timeout.as_secs())),
     };
     let news = match found {
         Ok((client, facts)) => {
