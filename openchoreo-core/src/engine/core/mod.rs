@@ -205,11 +205,7 @@ impl Core {
         self.now = now;
         self.tend_lanes();
         self.tend_doubts();
-        if !self.is_ready() || !self.is_leading {
-            return Step::Idle;
-        }
-        // Nearly every pass writes to the control plane: none is made that would only have to wait.
-        if self.control.is_full(self.settings.control_concurrency) {
+        if !self.may_plan() {
             return Step::Idle;
         }
         self.items.fire(now);
@@ -229,9 +225,15 @@ impl Core {
     pub fn next_time(&self) -> Option<Timestamp> {
         let lanes = self.lanes.values().filter_map(Lane::timer);
         let doubts = self.doubts.keys().next().map(|(at, _)| *at);
-        // Where nothing may be planned, no time makes a difference to it.
-        let plans = self.items.first_timer().filter(|_| self.is_leading && self.is_ready());
+        // Where nothing may be planned, no time makes a difference to it; the answer that makes room does.
+        let plans = self.items.first_timer().filter(|_| self.may_plan());
         lanes.chain(doubts).chain(plans).min()
+    }
+
+    /// Whether a pass may be made. Nearly every pass writes to the control plane: none is made that would only have to
+    /// wait for room there.
+    fn may_plan(&self) -> bool {
+        self.is_leading && self.is_ready() && !self.control.is_full(self.settings.control_concurrency)
     }
 
     /// Whether everything in the control plane has been listed. Nothing is planned before: half a World would look

@@ -6,7 +6,7 @@ use openchoreo_core::engine::core::{Answer, CoreSettings};
 use openchoreo_core::kind::{Kind, ObjectKey};
 use serde_json::json;
 
-use super::script::{Fate, Script, key, map_key, maps, route_key};
+use super::script::{Fate, Script, key, map_key, maps, no_answer, route_key};
 use super::wanting::{platform, wanting};
 
 fn is_remote(line: &str) -> bool {
@@ -140,6 +140,26 @@ fn who_waits_for_room_goes_on_although_the_one_before_it_needs_none_any_more() {
     script.release_all();
     script.pass_seconds(60);
     assert!(script.server("one").get(&map_key("c")).is_some());
+}
+
+#[test]
+fn a_time_that_comes_while_the_control_plane_has_no_room_is_not_asked_for_again_and_again() {
+    let settings = CoreSettings { control_concurrency: 1, ..CoreSettings::default() };
+    let mut script = Script::with(platform(&[]), settings, &["one"]);
+    script.want("a", json!({ "plane": "one", "objects": maps(&[("a", 1)]) }));
+    // Its first request fails, so that it is due again after a wait; by then another one holds the only room.
+    script.requests(|_, _| Fate::Answered(Answer::Failed(no_answer("reset"))));
+    script.run();
+    script.requests(|_, _| Fate::Held);
+    script.want("b", json!({ "plane": "one", "objects": maps(&[("b", 1)]) }));
+    script.run();
+    assert!(!script.held.is_empty());
+    script.pass_seconds(60);
+    script.serve();
+    script.release_all();
+    script.pass_seconds(60);
+    assert_eq!(script.ready("a").1, "Satisfied");
+    assert_eq!(script.ready("b").1, "Satisfied");
 }
 
 #[test]
