@@ -4,6 +4,7 @@
 //! ([`Capabilities`]). A visibility with a policy that the gateway cannot express is not rendered at all.
 
 mod claim;
+mod limits;
 mod observe;
 mod path;
 mod policy;
@@ -129,9 +130,10 @@ fn render(
     let mut routes = Vec::new();
     for operation in &tokens.operations {
         let name = publication.operation_name(operation)?;
+        let path = publication.operation_path(operation)?;
         guards.push(policy::tokens(&publication, &name, &protection, tokens, operation));
-        guards.extend(publication.operation_filter(&name, operation));
-        routes.push(publication.operation(&name, operation));
+        guards.extend(publication.operation_filter(&name, &path));
+        routes.push(publication.operation(&name, operation, path));
     }
     let name = publication.name()?;
     guards.push(policy::deny(&publication, &name, &protection));

@@ -6,8 +6,10 @@
 use openchoreo_core::extension::{EndpointContext, RenderError};
 use openchoreo_types::v1alpha1::component_type;
 
-/// The longest path that Gateway API takes, in bytes.
-const PATH_LIMIT: usize = 1024;
+use super::limits;
+
+/// Field of the base path.
+const BASE_PATH: &str = "spec.backendRef.basePath";
 
 /// Where on its host an endpoint begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +47,8 @@ impl EndpointPath {
             PathStyle::ProjectAndComponent | PathStyle::BasePath => "/".to_owned(),
         };
         let public = join(&root, &base);
+        limits::path(&public, "the public path")
+            .map_err(|problem| RenderError::field(object_of(cx), BASE_PATH, problem))?;
         Ok(Self { root, base, public, rewrites: style == PathStyle::ProjectAndComponent })
     }
 
@@ -62,12 +66,15 @@ impl EndpointPath {
 
 /// The endpoint's base path, checked and without a slash at its end.
 pub(crate) fn base_path(cx: &EndpointContext<'_>) -> Result<String, RenderError> {
-    let object = || format!("Endpoint `{}`", cx.id.endpoint);
     let written = cx.endpoint.spec.backend_ref.base_path.as_deref().unwrap_or("/");
-    let field = "spec.backendRef.basePath";
-    check(written, false).map_err(|problem| RenderError::field(object(), field, problem))?;
+    check(written, false).map_err(|problem| RenderError::field(object_of(cx), BASE_PATH, problem))?;
     let trimmed = written.trim_end_matches('/');
     Ok(if trimmed.is_empty() { "/".to_owned() } else { trimmed.to_owned() })
+}
+
+/// How the endpoint of a context is called in messages.
+pub(super) fn object_of(cx: &EndpointContext<'_>) -> String {
+    format!("Endpoint `{}`", cx.id.endpoint)
 }
 
 /// Checks the target of an operation, which may hold `{parameters}`.
@@ -80,9 +87,7 @@ fn check(path: &str, parameters: bool) -> Result<(), String> {
     if !path.starts_with('/') {
         return Err(format!("`{path}` does not begin with `/`"));
     }
-    if path.len() > PATH_LIMIT {
-        return Err(format!("it has {} bytes; at most {PATH_LIMIT} are taken", path.len()));
-    }
+    limits::path(path, "a path")?;
     let plain = if parameters { without_parameters(path)? } else { path.to_owned() };
     if let Some(wrong) = plain.chars().find(|c| !c.is_ascii_alphanumeric() && !"-._~!$&'()*+,;=:@/%".contains(*c)) {
         return Err(format!("`{path}` holds `{wrong}`, which a path may not hold"));
@@ -90,11 +95,16 @@ fn check(path: &str, parameters: bool) -> Result<(), String> {
     if plain.contains('%') {
         return Err(format!("`{path}` is percent-encoded; write a path that needs no encoding"));
     }
-    let mut segments = plain.trim_end_matches('/').split('/').skip(1);
+    let mut segments = plain.strip_suffix('/').unwrap_or(&plain).split('/').skip(1);
     match segments.find(|segment| segment.is_empty() || *segment == "." || *segment == "..") {
         Some(segment) => Err(format!("`{path}` has the segment `{segment}`; write it without `//`, `/./` and `/../`")),
         None => Ok(()),
     }
+}
+
+/// A target without the names of its parameters: two that are equal answer the same requests.
+pub(super) fn shape(target: &str) -> String {
+    quote(target)
 }
 
 /// The path with a letter in the place of each `{parameter}`.
@@ -168,7 +178,9 @@ mod tests {
 
     #[test]
     fn a_path_that_gateways_read_differently_is_refused() {
-        for path in ["", "api", "/a//b", "/a/./b", "/a/../b", "/..", "/a%2fb", "/a b", "/a#b", "/ä", "/a?b", "/{id}"] {
+        for path in
+            ["", "api", "/a//b", "/a/./b", "/a/../b", "/..", "/a%2fb", "/a b", "/a#b", "/ä", "/a?b", "/{id}", "//"]
+        {
             assert!(check(path, false).is_err(), "{path}");
         }
         for path in ["/", "/a", "/a/", "/a.b/~c/v1.0"] {

@@ -55,7 +55,7 @@ pub(super) fn tokens(
 ) -> Rendered {
     let provider = JwtProvider {
         name: PROVIDER.to_owned(),
-        issuer: None,
+        issuer: rules.issuer.clone(),
         audiences: rules.audiences.clone(),
         remote_jwks: RemoteKeySet { uri: rules.keys.clone() },
         claim_to_headers: rules.headers.clone(),

@@ -8,16 +8,18 @@ use std::collections::BTreeSet;
 use openchoreo_core::extension::{EndpointContext, RenderError};
 use openchoreo_core::naming::Visibility;
 use openchoreo_types::common::{
-    ApiType, CorsPolicy, HttpMethod, OAuth2Policy, Policy, RateLimitPolicy, RequestLimit, Visibility as Exposure,
-    policy_type,
+    ApiType, CorsPolicy, HttpMethod, OAuth2Policy, Policy, RateLimitPolicy, RequestLimit, RequiredClaim, RestOperation,
+    Visibility as Exposure, policy_type,
 };
 use openchoreo_types::foreign::envoy_gateway::{ClaimToHeader, Cors, JwtClaim, RateLimitValue};
 
-use super::Capabilities;
-use super::path::check_target;
+use super::path::{check_target, object_of, shape};
+use super::{Capabilities, limits};
 
 /// The claim of a token that says whom it is for, which gateways check by itself.
 const AUDIENCE: &str = "aud";
+/// The claim of a token that says who issued it. Gateways check one issuer by itself; several are a claim like others.
+const ISSUER: &str = "iss";
 
 /// What protects an endpoint at one visibility.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,6 +37,8 @@ pub(super) struct Protection {
 pub(super) struct TokenRules {
     /// URL of the keys that tokens are checked with.
     pub keys: String,
+    /// Who must have issued a token, where one issuer is named.
+    pub issuer: Option<String>,
     /// Whom a token must be for, one of them.
     pub audiences: Vec<String>,
     /// Claims that a token must hold.
@@ -54,6 +58,8 @@ pub(super) struct Operation {
     pub target: String,
     /// Scopes that the token must hold, all of them.
     pub scopes: Vec<String>,
+    /// Where its target is written.
+    pub field: String,
 }
 
 /// The exposure of the endpoint at the visibility of a context, where it has one.
@@ -85,7 +91,8 @@ pub(super) fn protection_of(cx: &EndpointContext<'_>, by: Capabilities) -> Resul
     }
     if protection.tokens.is_some() && protection.rate_limit.is_some() {
         // Each operation has a route, and so a counter, of its own: the limit would hold for none of them together.
-        let what = format!("a `rate-limit` policy beside an `oauth2` policy at visibility `{level}`");
+        let path = format!("spec.networkVisibilities.{level}.policies");
+        let what = format!("a `rate-limit` policy beside an `oauth2` policy (`{path}` of {})", object_of(cx));
         return Err(RenderError::Unsupported { what, by: by.name.to_owned() });
     }
     Ok(protection)
@@ -101,30 +108,26 @@ struct Reader<'a, 'c> {
 
 impl Reader<'_, '_> {
     fn field(&self, field: &str, problem: impl Into<String>) -> RenderError {
-        let object = format!("Endpoint `{}`", self.cx.id.endpoint);
-        RenderError::field(object, format!("{}.{field}", self.path), problem)
+        RenderError::field(object_of(self.cx), format!("{}.{field}", self.path), problem)
     }
 
     fn unsupported(&self, what: impl Into<String>) -> RenderError {
-        let what = format!("{} of policy `{}`", what.into(), self.policy.name);
-        RenderError::Unsupported { what, by: self.by.name.to_owned() }
+        let Self { cx, by, policy, path } = self;
+        let what = format!("{} of policy `{}` (`{path}` of {})", what.into(), policy.name, object_of(cx));
+        RenderError::Unsupported { what, by: by.name.to_owned() }
     }
 
     fn settings<'s, T>(&self, settings: Option<&'s T>, name: &str) -> Result<&'s T, RenderError> {
         settings.ok_or_else(|| self.field(&format!("policySpec.{name}"), "is missing; the type of the policy needs it"))
     }
 
+    /// For `map_err`: what a check has against a field.
+    fn at(&self, field: &str) -> impl Fn(String) -> RenderError {
+        move |problem| self.field(field, problem)
+    }
+
     fn tokens(&self) -> Result<TokenRules, RenderError> {
         let policy: &OAuth2Policy = self.settings(self.policy.policy_spec.oauth2.as_ref(), "oauth2")?;
-        let gateway = self.cx.environment.spec.gateway.as_ref();
-        let keys = gateway.and_then(|gateway| gateway.security.as_ref()?.remote_jwks.as_ref());
-        let keys = keys.map(|keys| keys.uri.trim()).filter(|uri| !uri.is_empty()).ok_or_else(|| {
-            RenderError::field(
-                format!("Environment `{}`", self.cx.id.environment),
-                "spec.gateway.security.remoteJwks.uri",
-                "is missing; `oauth2` policies check tokens with the keys published there",
-            )
-        })?;
         let authorization = &policy.jwt.authorization;
         let rest = match (authorization.api_type, &authorization.rest) {
             (ApiType::Rest, Some(rest)) => rest,
@@ -135,67 +138,126 @@ impl Reader<'_, '_> {
             (ApiType::GraphQl, _) => return Err(self.unsupported("`apiType` `GraphQL`")),
         };
         let mut rules = TokenRules {
-            keys: keys.to_owned(),
+            keys: self.keys()?,
+            issuer: None,
             audiences: Vec::new(),
             claims: Vec::new(),
-            headers: Vec::new(),
-            operations: Vec::new(),
+            headers: self.headers(&rest.claims_to_headers)?,
+            operations: self.operations(&rest.operations)?,
         };
-        for claim in &policy.jwt.claims {
-            if claim.key.is_empty() || claim.values.is_empty() {
-                return Err(self.field("policySpec.oauth2.jwt.claims", "needs a `key` and at least one value"));
-            }
-            if claim.key == AUDIENCE {
-                rules.audiences.extend(claim.values.iter().cloned());
-            } else {
-                rules.claims.push(JwtClaim {
-                    name: claim.key.clone(),
-                    value_type: Some("String".to_owned()),
-                    values: claim.values.clone(),
-                });
-            }
-        }
-        let header = |claim: &openchoreo_types::common::ClaimToHeader| ClaimToHeader {
-            claim: claim.name.clone(),
-            header: claim.header.clone(),
+        self.read_claims(&policy.jwt.claims, &mut rules)?;
+        Ok(rules)
+    }
+
+    /// The URL of the environment's keys.
+    fn keys(&self) -> Result<String, RenderError> {
+        let error = |problem: String| {
+            let environment = format!("Environment `{}`", self.cx.id.environment);
+            RenderError::field(environment, "spec.gateway.security.remoteJwks.uri", problem)
         };
-        rules.headers = rest.claims_to_headers.iter().map(header).collect();
-        let list = "policySpec.oauth2.jwt.authorization.rest.operations";
+        let gateway = self.cx.environment.spec.gateway.as_ref();
+        let keys = gateway.and_then(|gateway| gateway.security.as_ref()?.remote_jwks.as_ref());
+        let keys = keys.map(|keys| keys.uri.trim()).filter(|uri| !uri.is_empty()).ok_or_else(|| {
+            error("is missing; `oauth2` policies check tokens with the keys published there".to_owned())
+        })?;
+        limits::keys_url(keys).map_err(error)?;
+        Ok(keys.to_owned())
+    }
+
+    /// Sorts the claims by who checks them: issuer and audience are parts of a valid token, the others of a rule.
+    fn read_claims(&self, claims: &[RequiredClaim], rules: &mut TokenRules) -> Result<(), RenderError> {
+        let list = "policySpec.oauth2.jwt.claims";
         let mut seen = BTreeSet::new();
-        for (index, operation) in rest.operations.iter().enumerate() {
-            let target = operation.target.as_str();
-            check_target(target).map_err(|problem| self.field(&format!("{list}[{index}].target"), problem))?;
-            let method = method_name(operation.method);
-            if !seen.insert((method, target)) {
-                return Err(self.field(&format!("{list}[{index}]"), format!("`{method} {target}` is listed twice")));
+        for (index, RequiredClaim { key, values }) in claims.iter().enumerate() {
+            let at = format!("{list}[{index}]");
+            limits::text(key, "name of a claim").map_err(self.at(&format!("{at}.key")))?;
+            if !seen.insert(key.as_str()) {
+                // A token would have to satisfy both, and a gateway knows one list of values for a claim.
+                return Err(self.field(&at, format!("`{key}` is asked for twice; join the values that may be there")));
             }
-            let scopes = operation.scopes.clone();
-            rules.operations.push(Operation { method, target: target.to_owned(), scopes });
+            let field = format!("{at}.values");
+            if values.is_empty() {
+                return Err(self.field(&field, format!("names no value; name those that `{key}` may have")));
+            }
+            let most = if key == AUDIENCE { limits::AUDIENCES } else { limits::CLAIM_VALUES };
+            limits::count(values.len(), most, "values").map_err(self.at(&field))?;
+            values.iter().try_for_each(|value| limits::text(value, "value")).map_err(self.at(&field))?;
+            match (key.as_str(), values.as_slice()) {
+                (AUDIENCE, _) => rules.audiences.clone_from(values),
+                (ISSUER, [issuer]) => rules.issuer = Some(issuer.clone()),
+                _ => rules.claims.push(JwtClaim {
+                    name: key.clone(),
+                    value_type: Some("String".to_owned()),
+                    values: values.clone(),
+                }),
+            }
         }
-        if rules.operations.is_empty() {
+        limits::count(rules.claims.len(), limits::CLAIMS, "claims").map_err(self.at(list))
+    }
+
+    fn headers(&self, headers: &[openchoreo_types::common::ClaimToHeader]) -> Result<Vec<ClaimToHeader>, RenderError> {
+        let list = "policySpec.oauth2.jwt.authorization.rest.claimsToHeaders";
+        limits::count(headers.len(), limits::ENTRIES, "headers").map_err(self.at(list))?;
+        let read = |(index, header): (usize, &openchoreo_types::common::ClaimToHeader)| {
+            limits::text(&header.name, "name of a claim").map_err(self.at(&format!("{list}[{index}].name")))?;
+            limits::token(&header.header, "name of a header").map_err(self.at(&format!("{list}[{index}].header")))?;
+            Ok(ClaimToHeader { claim: header.name.clone(), header: header.header.clone() })
+        };
+        headers.iter().enumerate().map(read).collect()
+    }
+
+    fn operations(&self, operations: &[RestOperation]) -> Result<Vec<Operation>, RenderError> {
+        let list = "policySpec.oauth2.jwt.authorization.rest.operations";
+        if operations.is_empty() {
             return Err(self.field(list, "names no operation, so that nobody could reach the endpoint"));
         }
-        Ok(rules)
+        let mut seen = BTreeSet::new();
+        let mut read = Vec::with_capacity(operations.len());
+        for (index, RestOperation { method, target, scopes }) in operations.iter().enumerate() {
+            let at = format!("{list}[{index}]");
+            check_target(target).map_err(self.at(&format!("{at}.target")))?;
+            let method = method_name(*method);
+            if !seen.insert((method, shape(target))) {
+                let problem = format!("`{method} {target}` is listed before, perhaps with another name of a parameter");
+                return Err(self.field(&at, format!("{problem}; join both")));
+            }
+            let field = format!("{at}.scopes");
+            limits::count(scopes.len(), limits::SCOPES, "scopes").map_err(self.at(&field))?;
+            scopes.iter().try_for_each(|scope| limits::text(scope, "scope")).map_err(self.at(&field))?;
+            let field = format!("{}.{at}.target", self.path);
+            read.push(Operation { method, target: target.clone(), scopes: scopes.clone(), field });
+        }
+        Ok(read)
     }
 
     fn cors(&self) -> Result<Cors, RenderError> {
         let policy: &CorsPolicy = self.settings(self.policy.policy_spec.cors.as_ref(), "cors")?;
+        let origins = "policySpec.cors.allowOrigins";
         if policy.allow_origins.is_empty() {
-            return Err(self.field("policySpec.cors.allowOrigins", "names no origin"));
+            return Err(self.field(origins, "names no origin"));
         }
-        if policy.allow_credentials && policy.allow_origins.iter().any(|origin| origin == "*") {
+        limits::count(policy.allow_origins.len(), limits::ENTRIES, "origins").map_err(self.at(origins))?;
+        policy.allow_origins.iter().try_for_each(|origin| limits::origin(origin)).map_err(self.at(origins))?;
+        if policy.allow_credentials && policy.allow_origins.iter().any(|origin| limits::is_every_origin(origin)) {
             let problem = "allows every origin together with credentials; name the origins";
-            return Err(self.field("policySpec.cors.allowOrigins", problem));
+            return Err(self.field(origins, problem));
         }
-        if policy.max_age < 0 {
-            return Err(self.field("policySpec.cors.maxAge", "is less than nothing"));
+        let names = [
+            ("policySpec.cors.allowMethods", &policy.allow_methods, "method"),
+            ("policySpec.cors.allowHeaders", &policy.allow_headers, "name of a header"),
+            ("policySpec.cors.exposeHeaders", &policy.expose_headers, "name of a header"),
+        ];
+        for (field, list, what) in names {
+            limits::count(list.len(), limits::ENTRIES, "entries").map_err(self.at(field))?;
+            list.iter().try_for_each(|name| limits::token(name, what)).map_err(self.at(field))?;
         }
+        let max_age = limits::duration(policy.max_age).map_err(self.at("policySpec.cors.maxAge"))?;
         Ok(Cors {
             allow_origins: policy.allow_origins.clone(),
             allow_methods: policy.allow_methods.clone(),
             allow_headers: policy.allow_headers.clone(),
             expose_headers: policy.expose_headers.clone(),
-            max_age: (policy.max_age > 0).then(|| format!("{}s", policy.max_age)),
+            max_age: (policy.max_age > 0).then_some(max_age),
             allow_credentials: policy.allow_credentials,
         })
     }

@@ -16,10 +16,10 @@ use openchoreo_types::foreign::gateway_api::{
     HttpRouteSpec, HttpUrlRewrite, ParentRef, filter_type, path_match,
 };
 
-use super::Capabilities;
 use super::claim::{CLAIM, Claim};
-use super::path::{EndpointPath, PathStyle};
+use super::path::{EndpointPath, PathStyle, object_of};
 use super::protection::Operation;
+use super::{Capabilities, limits};
 
 /// What all objects of an endpoint at one visibility have in common.
 #[derive(Debug)]
@@ -33,16 +33,16 @@ pub(super) struct Publication<'a> {
 impl<'a> Publication<'a> {
     /// Checks that the endpoint can have routes at all.
     pub(super) fn of(cx: &'a EndpointContext<'a>, style: PathStyle, by: Capabilities) -> Result<Self, RenderError> {
-        let unsupported = |what: &str| {
-            let what = format!("{what} of Endpoint `{}`", cx.id.endpoint);
+        let unsupported = |type_: &str| {
+            let what = format!("publishing type `{type_}` (`spec.type` of Endpoint `{}`)", cx.id.endpoint);
             RenderError::Unsupported { what, by: by.name.to_owned() }
         };
         match cx.endpoint.spec.type_ {
             EndpointType::Http | EndpointType::Rest | EndpointType::GraphQl | EndpointType::Websocket => {}
             // A route for HTTP would answer, and then fail at every call.
-            EndpointType::Grpc => return Err(unsupported("publishing type `gRPC`")),
-            EndpointType::Tcp => return Err(unsupported("publishing type `TCP`")),
-            EndpointType::Udp => return Err(unsupported("publishing type `UDP`")),
+            EndpointType::Grpc => return Err(unsupported("gRPC")),
+            EndpointType::Tcp => return Err(unsupported("TCP")),
+            EndpointType::Udp => return Err(unsupported("UDP")),
         }
         let path = EndpointPath::of(cx, style)?;
         let claim = Claim::of(cx, &path.root);
@@ -60,6 +60,14 @@ impl<'a> Publication<'a> {
         let Operation { method, target, .. } = operation;
         let name = self.cx.naming.operation_route(self.cx.gateway, &self.cx.id, method, target);
         name.map_err(RenderError::naming(format!("the route of `{method} {target}` of `{}`", self.cx.id.endpoint)))
+    }
+
+    /// The expression that the path of an operation matches.
+    pub(super) fn operation_path(&self, operation: &Operation) -> Result<String, RenderError> {
+        let path = self.path.operation(&operation.target);
+        limits::path(&path, "an expression")
+            .map_err(|problem| RenderError::field(object_of(self.cx), operation.field.as_str(), problem))?;
+        Ok(path)
     }
 
     /// The metadata of an object that belongs to a route.
@@ -94,15 +102,15 @@ impl<'a> Publication<'a> {
         self.route(name, matches, self.path.rewrites.then_some(rewrite))
     }
 
-    /// The route of one operation.
-    pub(super) fn operation(&self, name: &ResourceName, operation: &Operation) -> Rendered {
+    /// The route of one operation, given the expression of its path.
+    pub(super) fn operation(&self, name: &ResourceName, operation: &Operation, pattern: String) -> Rendered {
         let rewrite = HttpRouteFilter {
             type_: filter_type::EXTENSION_REF.to_owned(),
             extension_ref: Some(HTTPRouteFilter::reference(name.to_string())),
             ..HttpRouteFilter::default()
         };
         let matches = HttpRouteMatch {
-            path: Some(path(path_match::REGULAR_EXPRESSION, self.path.operation(&operation.target))),
+            path: Some(path(path_match::REGULAR_EXPRESSION, pattern)),
             method: Some(operation.method.to_owned()),
             ..HttpRouteMatch::default()
         };
@@ -110,7 +118,7 @@ impl<'a> Publication<'a> {
     }
 
     /// What turns the public path of an operation into that of the backend, where they differ.
-    pub(super) fn operation_filter(&self, name: &ResourceName, operation: &Operation) -> Option<Rendered> {
+    pub(super) fn operation_filter(&self, name: &ResourceName, pattern: &str) -> Option<Rendered> {
         let filter = || HTTPRouteFilter {
             metadata: self.metadata(name),
             spec: HttpRouteFilterSpec {
@@ -118,7 +126,7 @@ impl<'a> Publication<'a> {
                     path: Some(PathModifier {
                         type_: "ReplaceRegexMatch".to_owned(),
                         replace_regex_match: Some(RegexReplacement {
-                            pattern: self.path.operation(&operation.target),
+                            pattern: pattern.to_owned(),
                             substitution: r"\1".to_owned(),
                         }),
                     }),
@@ -164,13 +172,16 @@ fn path(type_: &str, value: String) -> HttpPathMatch {
 fn backend_port(cx: &EndpointContext<'_>, by: Capabilities) -> Result<i32, RenderError> {
     let backend = &cx.endpoint.spec.backend_ref;
     if backend.type_ == BackendRefType::Target {
-        let what = format!("`spec.backendRef.type` `target` of Endpoint `{}`", cx.id.endpoint);
+        let what = format!("`spec.backendRef.type` `target` of {}", object_of(cx));
         return Err(RenderError::Unsupported { what, by: by.name.to_owned() });
     }
     let port = backend.component_ref.as_ref().map_or(0, |component| component.port);
     if (1..=i32::from(u16::MAX)).contains(&port) {
         return Ok(port);
     }
-    let object = format!("Endpoint `{}`", cx.id.endpoint);
-    Err(RenderError::field(object, "spec.backendRef.componentRef.port", format!("is {port}; it must be a port")))
+    Err(RenderError::field(
+        object_of(cx),
+        "spec.backendRef.componentRef.port",
+        format!("is {port}; write a number from 1 to 65535"),
+    ))
 }

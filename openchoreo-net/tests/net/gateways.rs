@@ -86,7 +86,22 @@ fn what_cannot_be_protected_is_not_rendered() {
     graphql["policySpec"]["oauth2"]["jwt"]["authorization"]["apiType"] = "GraphQL".into();
     let mut everyone = cors();
     everyone["policySpec"]["cors"]["allowOrigins"] = json!(["*"]);
+    let mut every_host = cors();
+    every_host["policySpec"]["cors"]["allowOrigins"] = json!(["https://shop.example", "https://*"]);
+    let renamed = json!([
+        {"method": "GET", "target": "/a/{id}", "scopes": ["s"]}, {"method": "GET", "target": "/a/{name}", "scopes": []},
+    ]);
+    let claims = |claims: Value| {
+        let mut policy = oauth2(read.clone());
+        policy["policySpec"]["oauth2"]["jwt"]["claims"] = claims;
+        json!([policy])
+    };
     let cases = [
+        ("credentials for every host", json!([every_host])),
+        ("an operation listed twice with another parameter", json!([oauth2(renamed)])),
+        ("a claim asked for twice", claims(json!([{"key": "aud", "values": ["a"]}, {"key": "aud", "values": ["b"]}]))),
+        ("a claim without a value", claims(json!([{"key": "tier", "values": []}]))),
+        ("an empty audience", claims(json!([{"key": "aud", "values": [""]}]))),
         ("api keys", json!([of_type("api-key")])),
         ("passwords", json!([of_type("basic-auth")])),
         ("mediation", json!([of_type("mediation")])),
@@ -117,6 +132,29 @@ fn what_cannot_be_protected_is_not_rendered() {
         let error = render(&PLAIN, &endpoint(public(json!([policy]))), &Environment::default()).unwrap_err();
         assert!(matches!(error, RenderError::Unsupported { .. }), "{error}");
     }
+}
+
+#[test]
+fn tokens_are_held_to_issuer_audience_and_claims() {
+    let mut policy = oauth2(json!([{"method": "GET", "target": "/a", "scopes": []}]));
+    let claims = |issuers: Value| json!([{"key": "iss", "values": issuers}, {"key": "aud", "values": ["a", "b"]}, {"key": "tier", "values": ["gold"]}]);
+    let mut security = |issuers: Value| {
+        policy["policySpec"]["oauth2"]["jwt"]["claims"] = claims(issuers);
+        let endpoint = endpoint(public(json!([policy])));
+        let rendered = render(&ENVOY, &endpoint, &environment_with_keys()).unwrap();
+        rendered.into_iter().find(|object| object.kind.kind == "SecurityPolicy").unwrap().object
+    };
+    let rule = |policy: &Value| policy["spec"]["authorization"]["rules"][0]["principal"]["jwt"]["claims"].clone();
+    let one = security(json!(["https://issuer.example"]));
+    let provider = &one["spec"]["jwt"]["providers"][0];
+    assert_eq!(provider["issuer"], "https://issuer.example");
+    assert_eq!(provider["audiences"], json!(["a", "b"]));
+    assert_eq!(rule(&one), json!([{"name": "tier", "valueType": "String", "values": ["gold"]}]));
+    // A gateway compares with one issuer; more are a claim, of which one value must fit.
+    let several = security(json!(["https://one.example", "https://two.example"]));
+    assert_eq!(several["spec"]["jwt"]["providers"][0].get("issuer"), None);
+    assert_eq!(rule(&several)[0]["values"], json!(["https://one.example", "https://two.example"]));
+    assert_eq!(several["spec"]["authorization"]["defaultAction"], "Deny");
 }
 
 #[test]

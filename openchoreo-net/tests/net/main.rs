@@ -6,6 +6,7 @@
 mod endpoints;
 mod gateways;
 mod golden;
+mod inputs;
 mod policies;
 mod schemas;
 mod support;
