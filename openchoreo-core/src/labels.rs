@@ -20,6 +20,11 @@ pub const WANTED_DIGEST: &str = "openchoreo.dev/wanted-digest";
 /// Annotation by which a person gives up what a plane that no longer answers still holds: `"true"` on a DataPlane or
 /// BuildPlane that is being deleted lets the deletion finish without cleaning it.
 pub const ABANDON: &str = "openchoreo.dev/abandon";
+/// Annotation by which a person confirms on a DeploymentPipeline that tracks take down what they deployed into
+/// environments that were its first before: their names, with commas between several.
+pub const LEFT_ENVIRONMENTS: &str = "openchoreo.dev/left-environments";
+/// Annotation on a Deployment that a track made: since when the artifact exists that it names, and the artifact's name.
+pub const ARTIFACT_SINCE: &str = "openchoreo.dev/artifact-since";
 
 /// Who owns an object of a plan: an OpenChoreo object, or a cell (a project in an environment), whose namespace and
 /// policies are shared by all that is deployed into it.

@@ -1,9 +1,11 @@
 //! DeployableArtifact: says whether it could be deployed now. It makes nothing.
 
-use openchoreo_core::hierarchy::scope_by_label;
+use openchoreo_core::conditions::CommonReason;
+use openchoreo_core::hierarchy::{ComponentScope, label_of, name_of, scope_by_label, track_of};
+use openchoreo_core::labels;
 use openchoreo_core::plan::{Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
-use openchoreo_types::v1alpha1::{Build, ConfigurationGroup, DeployableArtifact};
+use openchoreo_types::v1alpha1::{Build, ConfigurationGroup, DeployableArtifact, DeploymentTrack};
 
 use crate::artifact::{ImageError, image};
 use crate::configuration::groups_of;
@@ -31,7 +33,11 @@ impl Planner for DeployableArtifactPlanner {
     }
 
     fn uses(&self) -> Uses {
-        Uses::new().component_scope().control::<Build>().control::<ConfigurationGroup>()
+        Uses::new()
+            .component_scope()
+            .control::<DeploymentTrack>()
+            .control::<Build>()
+            .control::<ConfigurationGroup>()
     }
 
     fn plan(&self, cx: &PlanContext<'_>, artifact: &DeployableArtifact) -> Plan {
@@ -40,6 +46,9 @@ impl Planner for DeployableArtifactPlanner {
         match scope_by_label(cx, artifact) {
             Err(error) => draft.add(error.into()),
             Ok(scope) => {
+                if let Some(complaint) = missing_track(cx, &scope, artifact) {
+                    draft.find(CommonReason::ParentNotFound, complaint);
+                }
                 match image(cx, &scope, artifact) {
                     Ok(image) => {
                         draft.find(DeployableArtifactReason::DeployableArtifactAvailable, format!("image {image}"))
@@ -56,6 +65,19 @@ impl Planner for DeployableArtifactPlanner {
         plan.report(&draft.finish(cx.now()));
         plan
     }
+}
+
+/// What is to be said of a track that the label names and the component does not have.
+fn missing_track(cx: &PlanContext<'_>, scope: &ComponentScope, artifact: &DeployableArtifact) -> Option<String> {
+    let named = label_of(artifact, labels::DEPLOYMENT_TRACK)?;
+    if track_of(cx, scope, named).is_some() {
+        return None;
+    }
+    let component = name_of(&*scope.component);
+    Some(format!(
+        "label `{}` names DeploymentTrack `{named}`, which Component `{component}` does not have; correct it or create the track",
+        labels::DEPLOYMENT_TRACK
+    ))
 }
 
 fn reason(error: &ImageError) -> DeployableArtifactReason {

@@ -16,4 +16,5 @@ mod health;
 mod isolation;
 mod lab;
 mod missing;
+mod running;
 mod track;

@@ -41,7 +41,7 @@ fn the_newest_ready_artifact_is_deployed_to_the_first_environment() {
 }
 
 #[test]
-fn without_artifacts_nothing_is_deployed_and_switching_off_leaves_what_runs() {
+fn without_artifacts_nothing_is_deployed_anew_and_switching_off_leaves_what_runs() {
     let platform = platform();
     let mut lab = Lab::with_organization(&platform, "acme");
     lab.apply(&automatic());
@@ -55,6 +55,10 @@ spec: {autoDeploy: SWITCH}
     assert_eq!(deployments(&lab).len(), 1);
     lab.apply(&track.replace("SWITCH", "true"));
     lab.delete::<oc::DeployableArtifact>("acme", "cart-v1");
+    assert_eq!(deployments(&lab).len(), 1);
+    assert_eq!(auto_deployed(&lab), verdict("Unknown", "NothingToDeploy"));
+    let deployed = deployments(&lab)[0].0.clone();
+    lab.delete::<oc::Deployment>("acme", &deployed);
     assert_eq!(deployments(&lab), []);
     assert_eq!(lab.in_plane("acme"), Vec::<String>::new());
     assert_eq!(auto_deployed(&lab), verdict("Unknown", "NothingToDeploy"));

@@ -18,8 +18,9 @@ use openchoreo_core::labels::{self, Owner};
 use openchoreo_core::planner::PlanContext;
 use openchoreo_core::record::recorded;
 use openchoreo_core::world::{Select, Stored};
+use openchoreo_types::PlatformKind;
 use openchoreo_types::common::PlaneRef;
-use openchoreo_types::v1alpha1::{Component, DataPlane, Deployment, Environment, Organization};
+use openchoreo_types::v1alpha1::{Component, Deployment, Environment, Organization};
 
 use super::owner_of;
 
@@ -53,16 +54,12 @@ pub(super) fn left(
     plane: &PlaneKey,
     stays: Option<&Owner>,
 ) -> Vec<Owner> {
-    let mut cells: BTreeSet<Cell> = BTreeSet::new();
-    for (key, _) in cx.at(plane).owned_by(&owner_of(deployment).label_value()) {
-        let namespace = cx.at(plane).stored(&ObjectKey::of::<Namespace>("", key.namespace));
-        cells.extend(namespace.and_then(|live| Cell::of_namespace(&live)));
-    }
+    let mut cells = cells_of(cx, &owner_of(deployment), plane);
     cells.extend(cell_of(cx, deployment));
     cells
         .iter()
         .filter(|cell| stays != Some(&cell.owner()))
-        .filter(|cell| moved_away(cx, cell, plane) || !has_others(cx, cell, plane, deployment))
+        .filter(|cell| is_going(cx, cell, plane) || !has_others(cx, cell, plane, deployment))
         .map(Cell::owner)
         .collect()
 }
@@ -78,30 +75,54 @@ fn cell_of(cx: &PlanContext<'_>, deployment: &Deployment) -> Option<Cell> {
     })
 }
 
-/// Whether a cell belongs in the plane no longer, whoever is still in it: its organization or environment is going, or
-/// the environment is served by another plane. What is merely missing decides nothing.
-fn moved_away(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey) -> bool {
-    let organization = cx.control().stored_written(&ObjectKey::of::<Organization>("", &cell.organization));
-    if organization.is_some_and(|organization| organization.is_deleting()) {
-        return true;
-    }
-    let Some(environment) = cx.written::<Environment>(&cell.organization, &cell.environment) else { return false };
-    let serving = environment.spec.data_plane_ref.as_deref().unwrap_or_default();
-    environment.metadata.deletion_timestamp.is_some()
-        || *plane != PlaneKey::data_plane(&cell.organization, serving)
-        || cx.written::<DataPlane>(&cell.organization, serving).is_some_and(|p| p.metadata.deletion_timestamp.is_some())
+/// Whether a cell goes with its organization, environment or plane, whoever is still in it. What is merely missing
+/// decides nothing.
+fn is_going(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey) -> bool {
+    let is_deleting = |key: &ObjectKey| cx.control().stored_written(key).is_some_and(|live| live.is_deleting());
+    is_deleting(&ObjectKey::of::<Organization>("", cell.organization.as_str()))
+        || is_deleting(&ObjectKey::of::<Environment>(cell.organization.as_str(), cell.environment.as_str()))
+        || plane.remote().is_some_and(|plane| is_deleting(&ObjectKey::registration(plane)))
 }
 
-/// Whether another Deployment that stays records objects of the cell in the plane.
+/// Whether the environment of a cell names another plane than this one. All who can leave this one then do, and who
+/// cannot keeps what it has here.
+fn is_served_elsewhere(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey) -> bool {
+    cx.written::<Environment>(&cell.organization, &cell.environment).is_some_and(|environment| {
+        let serving = environment.spec.data_plane_ref.as_deref().unwrap_or_default();
+        *plane != PlaneKey::data_plane(&cell.organization, serving)
+    })
+}
+
+/// Whether another Deployment that stays has, or may be about to have, objects in the cell.
 fn has_others(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey, deployment: &Deployment) -> bool {
     let own =
         ObjectKey::of::<Deployment>(deployment.metadata.namespace.as_deref().unwrap_or_default(), name_of(deployment));
-    let Some(plane) = plane.remote() else { return true };
+    let Some(recorded) = plane.remote() else { return true };
+    let is_left = is_served_elsewhere(cx, cell, plane);
     // As they were seen, since one that cannot be read has its objects there too.
     let in_environment = Select::of::<Deployment>().label(labels::ENVIRONMENT, cell.environment.as_str());
     cx.control().list_stored(&in_environment).iter().any(|(key, other)| {
-        *key != own && !other.is_deleting() && records(other, plane) && may_be_in(cx, key, other, cell)
+        *key != own
+            && !other.is_deleting()
+            && records(other, recorded)
+            && may_be_in(cx, key, other, cell)
+            && (!is_left || has_objects(cx, key, cell, plane))
     })
+}
+
+/// Whether a Deployment has objects in a cell.
+fn has_objects(cx: &PlanContext<'_>, key: &ObjectKey, cell: &Cell, plane: &PlaneKey) -> bool {
+    let owner = Owner::object(Deployment::KIND, key.namespace.as_str(), key.name.as_str());
+    cells_of(cx, &owner, plane).contains(cell)
+}
+
+/// The cells that objects of an owner are in.
+fn cells_of(cx: &PlanContext<'_>, owner: &Owner, plane: &PlaneKey) -> BTreeSet<Cell> {
+    let owned = cx.at(plane).owned_by(&owner.label_value());
+    let namespaces = owned.into_iter().filter_map(|(key, _)| {
+        cx.at(plane).stored(&ObjectKey::of::<Namespace>("", key.namespace))
+    });
+    namespaces.filter_map(|live| Cell::of_namespace(&live)).collect()
 }
 
 /// Whether a status records a plane.

@@ -1,4 +1,7 @@
 //! The Endpoints of a Deployment: one for each endpoint template of its artifact, in the control plane.
+//!
+//! An Endpoint is named after the Deployment that first made it. A successor in the same place keeps the name, so that it
+//! takes over the object, its route and its address, and makes no second ones beside them.
 
 use std::collections::BTreeSet;
 
@@ -6,16 +9,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use openchoreo_core::conditions::Finding;
 use openchoreo_core::extension::{RenderError, chain};
-use openchoreo_core::hierarchy::{child_labels, label_of, name_of, track_name};
+use openchoreo_core::hierarchy::{child_labels, children, label_of, name_of, track_name};
 use openchoreo_core::kind::Kind;
 use openchoreo_core::labels::{self, finalizers};
 use openchoreo_core::planner::PlanContext;
 use openchoreo_core::record;
+use openchoreo_core::world::Select;
 use openchoreo_types::v1alpha1::{Deployment, Endpoint, EndpointTemplate};
 
 use super::place::Place;
 use super::source::Source;
-use super::{DeploymentReason, Stop};
+use super::{DeploymentReason, Stop, owner_of};
 
 /// Name of the Endpoint of a template without a name.
 const DEFAULT_NAME: &str = "endpoint";
@@ -63,11 +67,15 @@ fn endpoint(
     template: &EndpointTemplate,
     name: &str,
 ) -> Result<Endpoint, RenderError> {
-    let object_name = cx
-        .platform()
-        .naming()
-        .endpoint(name_of(deployment), name)
-        .map_err(RenderError::naming(format!("endpoint `{name}`")))?;
+    let object_name = match standing(cx, deployment, place, name) {
+        Some(standing) => standing,
+        None => cx
+            .platform()
+            .naming()
+            .endpoint(name_of(deployment), name)
+            .map_err(RenderError::naming(format!("endpoint `{name}`")))?
+            .into_string(),
+    };
     let own = [
         (labels::DEPLOYMENT_TRACK, track_name(&place.track)),
         (labels::ENVIRONMENT, place.environment.as_str()),
@@ -83,7 +91,7 @@ fn endpoint(
     }
     Ok(Endpoint {
         metadata: ObjectMeta {
-            name: Some(object_name.to_string()),
+            name: Some(object_name),
             namespace: Some(place.scope.namespace().to_owned()),
             labels: Some(all),
             annotations: Some(annotations).filter(|annotations| !annotations.is_empty()),
@@ -94,4 +102,16 @@ fn endpoint(
         spec: template.spec.clone(),
         status: None,
     })
+}
+
+/// The Endpoint of a name that is in the place already: the Deployment's own, or else one that it takes over.
+fn standing(cx: &PlanContext<'_>, deployment: &Deployment, place: &Place, name: &str) -> Option<String> {
+    let select = children(&place.scope)
+        .label(labels::DEPLOYMENT_TRACK, track_name(&place.track))
+        .label(labels::ENVIRONMENT, place.environment.as_str())
+        .label(labels::NAME, name);
+    let ours = owner_of(deployment).label_value();
+    let mut made = cx.control().list_stored_written(&Select { kind: Kind::of::<Endpoint>(), ..select });
+    made.retain(|(_, live)| live.label(labels::OWNER).is_some() && !live.is_deleting());
+    made.into_iter().min_by_key(|(_, live)| !live.has_label(labels::OWNER, &ours)).map(|(key, _)| key.name)
 }

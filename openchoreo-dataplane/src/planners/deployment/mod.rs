@@ -3,6 +3,7 @@
 //! The order of things in a pass:
 //! 1. [`place`]: where it belongs. A parent that is missing for a moment stops the pass and leaves what runs; a parent
 //!    that is going takes it away.
+//!    [`succession`]: which of several Deployments has the place.
 //! 2. [`source`]: what runs: artifact, image, configuration groups.
 //! 3. [`render`]: the objects: the cell's namespace and network policies, then the workload. All or nothing.
 //! 4. [`endpoints`]: the Endpoints that it publishes, in the control plane.
@@ -17,14 +18,16 @@ mod observe;
 mod place;
 mod render;
 mod source;
+mod succession;
 mod withdraw;
 
 use k8s_openapi::api::core::v1::Namespace;
 use openchoreo_core::conditions::{CommonReason, Finding};
+use openchoreo_core::extension::ComponentRenderer;
 use openchoreo_core::hierarchy::name_of;
 use openchoreo_core::kind::PlaneKey;
 use openchoreo_core::labels::{Owner, finalizers};
-use openchoreo_core::plan::{Finalizer, Plan, StatusDraft};
+use openchoreo_core::plan::{Finalizer, Plan, StatusDraft, Wanted};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
 use openchoreo_core::record::recorded_by;
 use openchoreo_core::remote::usable;
@@ -33,6 +36,9 @@ use openchoreo_types::v1alpha1::{
     Build, ConfigurationGroup, DataPlane, DeployableArtifact, Deployment, DeploymentStatus, DeploymentTrack, Endpoint,
     Environment,
 };
+
+use place::Place;
+pub(super) use succession::stands;
 
 openchoreo_core::reasons! {
     /// What a Deployment shows.
@@ -50,7 +56,7 @@ openchoreo_core::reasons! {
         ConfigurationGroupNotFound => Ready = False, "a ConfigurationGroup that the artifact refers to does not exist; it is waited for, and what ran before is kept",
         RenderFailed => Ready = False, "what was written cannot be rendered, or the plane cannot take it; correct the named field, what ran before is kept",
         NoRenderer => Ready = False, "the platform has no renderer for the component's type",
-        AnotherDeploymentFirst => Ready = False, "an older Deployment is in the same environment for the same track; this one deploys nothing until that is gone",
+        AnotherDeploymentFirst => Ready = False, "another Deployment has the environment and track: one that a person wrote goes before that of the track, and an older one before a younger; this one deploys nothing while that is there, and leaves what it runs until that is ready",
         Withdrawn => Ready = False, "the environment, data plane, component or organization is going, so nothing is deployed any more",
     }
 }
@@ -86,7 +92,9 @@ impl Planner for DeploymentPlanner {
         let mut draft = StatusDraft::of(deployment);
         draft.status.planes = recorded_by(deployment, |status| &status.planes);
         if deployment.metadata.deletion_timestamp.is_some() {
-            if withdraw::withdraw(cx, &mut plan, deployment, &mut draft) {
+            if let Some(heir) = succession::heir(cx, deployment) {
+                draft.find(CommonReason::Deleting, format!("Deployment `{heir}` takes its objects over first"));
+            } else if withdraw::withdraw(cx, &mut plan, deployment, &mut draft) {
                 plan.finalizer = Finalizer::Release(finalizers::DEPLOYMENT);
             }
             draft.find(CommonReason::Deleting, "nothing is left to remove");
@@ -133,38 +141,77 @@ fn owner_of(deployment: &Deployment) -> Owner {
 fn deploy(cx: &PlanContext<'_>, plan: &mut Plan, deployment: &Deployment, draft: &mut Draft) -> Result<(), Stop> {
     let owner = owner_of(deployment);
     let place = place::place(cx, deployment)?;
-    let source = source::resolve(cx, deployment, &place, draft)?;
-    let endpoints = endpoints::endpoints(cx, deployment, &place, &source)?;
+    let mut aside = succession::make_way(cx, deployment, &place)?;
+    let outcome = outcome(cx, deployment, &place, draft)
+        .map_err(|stop| succession::with_what_runs(cx, deployment, &place, stop))?;
     let plane = &place.target.plane;
-    usable(cx, plane).map_err(Stop::keep)?;
-    let objects = render::objects(cx, deployment, &place, &source)?;
-    observe::namespace_stays(cx, plane, &objects.namespace)?;
-
-    let cell = Owner::cell(&place.scope.organization, name_of(&*place.scope.project), &place.environment);
-    for rendered in objects.cell {
-        plan.want_rendered(plane, &cell, rendered);
-    }
-    let first_of_workload = plan.wanted.len();
-    for rendered in objects.workload {
-        plan.want_rendered(plane, &owner, rendered);
-    }
-    let end_of_workload = plan.wanted.len();
-    for endpoint in &endpoints {
-        plan.want(&PlaneKey::Control, &owner, endpoint);
-    }
+    plan.wanted.extend(outcome.wanted.iter().cloned());
     plan.prune(cx, &PlaneKey::Control, &owner);
     // The namespace of a cell that is left goes before the objects by which it is found.
-    for left in cells::left(cx, deployment, plane, Some(&cell)) {
+    for left in cells::left(cx, deployment, plane, Some(&outcome.cell)) {
         plan.prune(cx, plane, &left);
     }
-    plan.prune(cx, plane, &cell);
+    plan.prune(cx, plane, &outcome.cell);
     plan.prune(cx, plane, &owner);
     let recorded = recorded_by(deployment, |status| &status.planes);
     let settled = withdraw::settle_planes(cx, plan, deployment, &recorded, Some(plane));
     draft.status.planes = settled.planes;
-
-    let wanted = plan.wanted.get(..end_of_workload).unwrap_or_default();
-    let aside: Vec<String> = settled.waiting.into_iter().map(|finding| finding.message).collect();
-    draft.add(observe::ready(cx, source.renderer, wanted, first_of_workload, &aside));
+    aside.extend(settled.waiting.into_iter().map(|finding| finding.message));
+    draft.add(outcome.ready(cx, &aside));
     Ok(())
+}
+
+/// What a Deployment comes to in its place: everything that it wants.
+struct Outcome<'p> {
+    renderer: &'p dyn ComponentRenderer,
+    /// The owner of what the cell shares.
+    cell: Owner,
+    /// What the cell shares, then the workload, then the Endpoints.
+    wanted: Vec<Wanted>,
+    first_of_workload: usize,
+    end_of_workload: usize,
+}
+
+impl Outcome<'_> {
+    /// How what is wanted in the plane is.
+    fn ready(&self, cx: &PlanContext<'_>, aside: &[String]) -> Finding {
+        let in_plane = self.wanted.get(..self.end_of_workload).unwrap_or_default();
+        observe::ready(cx, self.renderer, in_plane, self.first_of_workload, aside)
+    }
+
+    /// What belongs to the Deployment alone.
+    fn own(&self) -> &[Wanted] {
+        self.wanted.get(self.first_of_workload..).unwrap_or_default()
+    }
+}
+
+/// Works out what a Deployment wants; says on the way what became of its artifact.
+fn outcome<'p>(
+    cx: &PlanContext<'p>,
+    deployment: &Deployment,
+    place: &Place,
+    draft: &mut Draft,
+) -> Result<Outcome<'p>, Stop> {
+    let owner = owner_of(deployment);
+    let source = source::resolve(cx, deployment, place, draft)?;
+    let endpoints = endpoints::endpoints(cx, deployment, place, &source)?;
+    let plane = &place.target.plane;
+    usable(cx, plane).map_err(Stop::keep)?;
+    let objects = render::objects(cx, deployment, place, &source)?;
+    observe::namespace_stays(cx, plane, &objects.namespace)?;
+
+    let cell = Owner::cell(&place.scope.organization, name_of(&*place.scope.project), &place.environment);
+    let mut wants = Plan::new();
+    for rendered in objects.cell {
+        wants.want_rendered(plane, &cell, rendered);
+    }
+    let first_of_workload = wants.wanted.len();
+    for rendered in objects.workload {
+        wants.want_rendered(plane, &owner, rendered);
+    }
+    let end_of_workload = wants.wanted.len();
+    for endpoint in &endpoints {
+        wants.want(&PlaneKey::Control, &owner, endpoint);
+    }
+    Ok(Outcome { renderer: source.renderer, cell, wanted: wants.wanted, first_of_workload, end_of_workload })
 }

@@ -5,14 +5,16 @@
 //!   stripped for a moment, a restore brings parents in any order, and an Organization that goes in order has taken its
 //!   Deployments with it before.
 //! - A parent is being deleted, the organization included: it is taken away.
-//! - Another Deployment or Component has the identity and is older: it is taken away, for the two would meet.
+//! - Another Component has the identity and is older: it is taken away, for the two would meet.
+//!
+//! Which of several Deployments in one place has it is for [`succession`](super::succession) to say.
 
 use std::sync::Arc;
 
 use openchoreo_core::conditions::{CommonReason, Finding};
 use openchoreo_core::hierarchy::{
-    ComponentScope, EnvironmentScope, HierarchyError, children, environment_of, name_of, required_label,
-    scope_by_label, track_of,
+    ComponentScope, EnvironmentScope, HierarchyError, environment_of, name_of, required_label, scope_by_label,
+    track_of,
 };
 use openchoreo_core::labels;
 use openchoreo_core::planner::PlanContext;
@@ -39,12 +41,6 @@ pub(super) fn place(cx: &PlanContext<'_>, deployment: &Deployment) -> Result<Pla
     let environment = required_label(deployment, labels::ENVIRONMENT, "Environment").map_err(stop)?.to_owned();
     going(cx, &scope.organization, &environment)?;
     let track = required_label(deployment, labels::DEPLOYMENT_TRACK, "DeploymentTrack").map_err(stop)?;
-    if let Some(elder) = elder_twin(cx, &scope, deployment, track, &environment) {
-        let message = format!(
-            "Deployment `{elder}` is already in environment `{environment}` for track `{track}`; delete one of them"
-        );
-        return Err(Stop::withdraw(Finding::new(DeploymentReason::AnotherDeploymentFirst, message)));
-    }
     let Some(track) = track_of(cx, &scope, track) else {
         let component = name_of(&*scope.component);
         let message = format!(
@@ -78,19 +74,4 @@ fn going(cx: &PlanContext<'_>, organization: &str, name: &str) -> Result<(), Sto
         }
         Some(_) | None => Ok(()),
     }
-}
-
-/// An older Deployment of the same track in the same environment. One that is being deleted counts until it is gone:
-/// the objects of both have the same names.
-fn elder_twin(
-    cx: &PlanContext<'_>,
-    scope: &ComponentScope,
-    deployment: &Deployment,
-    track: &str,
-    environment: &str,
-) -> Option<String> {
-    let age = |of: &Deployment| (of.metadata.creation_timestamp.clone(), of.metadata.name.clone());
-    let select = children(scope).label(labels::DEPLOYMENT_TRACK, track).label(labels::ENVIRONMENT, environment);
-    let twins = cx.list_written::<Deployment>(select);
-    twins.iter().find(|twin| age(twin) < age(deployment)).map(|twin| name_of(&**twin).to_owned())
 }

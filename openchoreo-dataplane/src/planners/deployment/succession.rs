@@ -1,0 +1,147 @@
+//! Which of several Deployments in one place, an environment for a track of a component, is deployed there.
+//!
+//! A Deployment that a person wrote goes before that of the track, and an older one before a younger. One that is refused
+//! or cannot be rendered takes no place that another has; one that has the place keeps it through whatever breaks it
+//! later.
+//!
+//! The objects of all of them have the same names, so a successor takes them over by applying them as its own: for
+//! Kubernetes an update like any other. Nobody else touches them meanwhile, because every planner asks here, and the
+//! answer depends on nothing but the World: what could be rendered, and whose the objects in the plane are. What only
+//! the predecessor had, its pods may still need; it goes when the successor is ready. One that is being deleted lets
+//! the next in order take over before it withdraws.
+
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use openchoreo_core::conditions::{CommonReason, ConditionStatus, Finding, Reason};
+use openchoreo_core::hierarchy::{children, label_of, name_of, track_name};
+use openchoreo_core::labels;
+use openchoreo_core::plan::{StatusDraft, Wanted};
+use openchoreo_core::planner::PlanContext;
+use openchoreo_core::world::Stored;
+use openchoreo_types::PlatformKind;
+use openchoreo_types::v1alpha1::Deployment;
+
+use super::place::Place;
+use super::{DeploymentReason, Outcome, Stop, owner_of};
+
+/// How far a Deployment has come with its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It cannot be deployed, and nothing in the place is its own.
+    Unable,
+    /// It can be deployed, or has been before something broke it.
+    Taking,
+    /// All that it wants is there and ready.
+    Settled,
+}
+
+/// Makes way for the Deployments that go before this one; gives what people should know of those that do not take the
+/// place yet.
+pub(super) fn make_way(cx: &PlanContext<'_>, deployment: &Deployment, place: &Place) -> Result<Vec<String>, Stop> {
+    let mut waiting = Vec::new();
+    for rival in rivals(cx, deployment, place).iter().filter(|rival| precedes(rival, deployment)) {
+        let name = name_of(&**rival);
+        match standing(cx, rival) {
+            Standing::Unable => waiting.push(format!("Deployment `{name}` takes its place once it can be deployed")),
+            Standing::Taking => {
+                let message = format!("{}; what this one runs stays until that is ready", first(rival, place));
+                return Err(Stop::keep(Finding::new(DeploymentReason::AnotherDeploymentFirst, message)));
+            }
+            Standing::Settled => {
+                let message = format!("{}; delete one of them", first(rival, place));
+                return Err(Stop::withdraw(Finding::new(DeploymentReason::AnotherDeploymentFirst, message)));
+            }
+        }
+    }
+    Ok(waiting)
+}
+
+fn first(rival: &Deployment, place: &Place) -> String {
+    let (name, environment, track) = (name_of(rival), &place.environment, track_name(&place.track));
+    format!("Deployment `{name}` is in environment `{environment}` for track `{track}` and goes before this one")
+}
+
+/// Says beside why a Deployment cannot take its place what runs there meanwhile.
+pub(super) fn with_what_runs(cx: &PlanContext<'_>, deployment: &Deployment, place: &Place, stop: Stop) -> Stop {
+    let Stop { mut finding, withdraw } = stop;
+    if !owns_any(cx, deployment, place)
+        && let Some(rival) = rivals(cx, deployment, place).iter().find(|rival| owns_any(cx, rival, place))
+    {
+        finding.message = format!("{}; Deployment `{}` keeps running meanwhile", finding.message, name_of(&**rival));
+    }
+    Stop { finding, withdraw }
+}
+
+/// Whether a Deployment has its place, or takes it as soon as it is planned.
+pub(in super::super) fn stands(cx: &PlanContext<'_>, deployment: &Deployment) -> bool {
+    standing(cx, deployment) != Standing::Unable
+}
+
+/// The Deployment that takes over from one that is being deleted, while there is something to take over. One whose
+/// objects are refused is not waited for.
+pub(super) fn heir(cx: &PlanContext<'_>, deployment: &Deployment) -> Option<String> {
+    let place = super::place::place(cx, deployment).ok()?;
+    let mut rivals = rivals(cx, deployment, &place);
+    rivals.sort_by_cached_key(|rival| rank(rival));
+    let (heir, outcome) = rivals.iter().find_map(|rival| Some((rival, outcome_of(cx, rival).ok()?)))?;
+    let refused = [CommonReason::ApplyFailed, CommonReason::PlannerFailed].map(|reason| reason.info().reason);
+    let is_refused = heir.condition("Ready").is_some_and(|ready| refused.contains(&ready.reason.as_str()));
+    let ours = owner_of(deployment).label_value();
+    let is_left = outcome.own().iter().any(|wanted| live(cx, wanted).is_some_and(|l| l.has_label(labels::OWNER, &ours)));
+    (is_left && !is_refused).then(|| name_of(&**heir).to_owned())
+}
+
+/// The other Deployments in a place that are not being deleted.
+fn rivals(cx: &PlanContext<'_>, deployment: &Deployment, place: &Place) -> Vec<Arc<Deployment>> {
+    let select = children(&place.scope)
+        .label(labels::DEPLOYMENT_TRACK, track_name(&place.track))
+        .label(labels::ENVIRONMENT, place.environment.as_str());
+    let mut all = cx.list::<Deployment>(select);
+    all.retain(|other| name_of(&**other) != name_of(deployment) && other.metadata.deletion_timestamp.is_none());
+    all
+}
+
+/// What a Deployment is ordered by among those in its place: who made it, its age, its name.
+fn rank(deployment: &Deployment) -> (bool, Option<Time>, String) {
+    let is_made = label_of(deployment, labels::OWNER).is_some();
+    (is_made, deployment.metadata.creation_timestamp.clone(), name_of(deployment).to_owned())
+}
+
+fn precedes(one: &Deployment, other: &Deployment) -> bool {
+    rank(one) < rank(other)
+}
+
+fn standing(cx: &PlanContext<'_>, deployment: &Deployment) -> Standing {
+    let Ok(place) = super::place::place(cx, deployment) else { return Standing::Unable };
+    match super::outcome(cx, deployment, &place, &mut StatusDraft::of(deployment)) {
+        Ok(outcome) if is_ready(cx, &outcome) => Standing::Settled,
+        Ok(_) => Standing::Taking,
+        Err(_) if owns_any(cx, deployment, &place) => Standing::Taking,
+        Err(_) => Standing::Unable,
+    }
+}
+
+fn outcome_of<'p>(cx: &PlanContext<'p>, deployment: &Deployment) -> Result<Outcome<'p>, Stop> {
+    let place = super::place::place(cx, deployment)?;
+    super::outcome(cx, deployment, &place, &mut StatusDraft::of(deployment))
+}
+
+fn is_ready(cx: &PlanContext<'_>, outcome: &Outcome<'_>) -> bool {
+    let is_there = |wanted: &Wanted| live(cx, wanted).is_some_and(|live| wanted.is_held_by(&live));
+    outcome.own().iter().all(is_there) && outcome.ready(cx, &[]).reason.status == ConditionStatus::True
+}
+
+/// A wanted object as it is.
+fn live(cx: &PlanContext<'_>, wanted: &Wanted) -> Option<Arc<Stored>> {
+    cx.at(&wanted.plane).stored_written(&wanted.key)
+}
+
+/// Whether an object in the place's namespace of the plane is a Deployment's own.
+fn owns_any(cx: &PlanContext<'_>, deployment: &Deployment, place: &Place) -> bool {
+    let Ok(namespace) = cx.platform().naming().cell_namespace(&place.scope.cell(&place.environment)) else {
+        return false;
+    };
+    let owned = cx.at(&place.target.plane).owned_by(&owner_of(deployment).label_value());
+    owned.iter().any(|(key, _)| key.namespace == namespace.as_str())
+}
