@@ -33,11 +33,7 @@ impl Planner for DeployableArtifactPlanner {
     }
 
     fn uses(&self) -> Uses {
-        Uses::new()
-            .component_scope()
-            .control::<DeploymentTrack>()
-            .control::<Build>()
-            .control::<ConfigurationGroup>()
+        Uses::new().component_scope().control::<DeploymentTrack>().control::<Build>().control::<ConfigurationGroup>()
     }
 
     fn plan(&self, cx: &PlanContext<'_>, artifact: &DeployableArtifact) -> Plan {

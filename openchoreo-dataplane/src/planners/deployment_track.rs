@@ -179,7 +179,8 @@ fn with_what_runs(mut blocked: Finding, made: &Made) -> Finding {
 
 /// Lets go what the track deployed elsewhere before, where somebody has confirmed it; says what stays.
 fn leave(plan: &mut Plan, target: &Target, made: &Made) -> Option<String> {
-    let confirmed = target.pipeline.annotations().get(labels::LEFT_ENVIRONMENTS).map(String::as_str).unwrap_or_default();
+    let confirmed =
+        target.pipeline.annotations().get(labels::LEFT_ENVIRONMENTS).map(String::as_str).unwrap_or_default();
     let is_confirmed = |environment: &str| confirmed.split(',').any(|name| name.trim() == environment);
     let mut staying = Vec::new();
     for (key, live) in made.iter().filter(|(key, _)| key.name != target.name) {
@@ -230,8 +231,7 @@ fn deploy_newest(
         Err(blocked) => return with_what_runs(blocked, made),
     };
     plan.want(&PlaneKey::Control, owner, &deployment(cx, scope, track, target, &artifact));
-    let mut message =
-        format!("DeployableArtifact `{}` in environment `{}`", name_of(&*artifact), target.environment());
+    let mut message = format!("DeployableArtifact `{}` in environment `{}`", name_of(&*artifact), target.environment());
     if let Some(waiting) = written.first() {
         message.push_str(&format!("; Deployment `{}` takes its place once it can be deployed", waiting.name));
     }

@@ -296,8 +296,7 @@ fn a_neighbour_that_goes_does_not_empty_a_cell_whose_environment_is_mistyped() {
 fn an_artifact_of_a_track_that_does_not_exist_says_so_and_is_ready_when_it_does() {
     let platform = platform();
     let mut lab = Lab::with_organization(&platform, "acme");
-    let mistyped =
-        artifact("acme", "cart", "cart-v2", "").replace("deployment-track: main", "deployment-track: mian");
+    let mistyped = artifact("acme", "cart", "cart-v2", "").replace("deployment-track: main", "deployment-track: mian");
     lab.apply(&format!("{}\n---\n{mistyped}", component("acme", "cart")));
     let shown = |lab: &Lab| lab.control::<oc::DeployableArtifact>("acme", "cart-v2").expect("it is there");
     assert_eq!(crate::lab::reason(&shown(&lab), "Ready"), verdict("False", "ParentNotFound"));
@@ -385,7 +384,8 @@ fn any_deployment() -> impl Strategy<Value = String> {
 
 fn any_edit() -> impl Strategy<Value = Edit> {
     // An artifact without an endpoint, older than what runs: nobody asked for it.
-    let bare = artifact("acme", "cart", "cart-v0", "").replace("endpointTemplates:", "endpointTemplates: []\n    unused:");
+    let bare =
+        artifact("acme", "cart", "cart-v0", "").replace("endpointTemplates:", "endpointTemplates: []\n    unused:");
     let cart = component("acme", "cart").split("\n---\n").next().unwrap_or_default().to_owned();
     let environment = |plane: &str| {
         STAGING.replace("staging", "development").replace("dataPlaneRef: plane", &format!("dataPlaneRef: {plane}"))
@@ -444,7 +444,7 @@ fn perform(lab: &mut Lab, edit: &Edit) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1500) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
 
     #[test]
     fn nothing_that_is_refused_or_unfinished_takes_down_what_is_reachable(

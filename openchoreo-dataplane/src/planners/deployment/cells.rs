@@ -105,8 +105,7 @@ fn has_others(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey, deployment: &
         *key != own
             && !other.is_deleting()
             && records(other, recorded)
-            && may_be_in(cx, key, other, cell)
-            && (!is_left || has_objects(cx, key, cell, plane))
+            && (!is_left && may_be_in(cx, key, other, cell) || has_objects(cx, key, cell, plane))
     })
 }
 
@@ -119,9 +118,8 @@ fn has_objects(cx: &PlanContext<'_>, key: &ObjectKey, cell: &Cell, plane: &Plane
 /// The cells that objects of an owner are in.
 fn cells_of(cx: &PlanContext<'_>, owner: &Owner, plane: &PlaneKey) -> BTreeSet<Cell> {
     let owned = cx.at(plane).owned_by(&owner.label_value());
-    let namespaces = owned.into_iter().filter_map(|(key, _)| {
-        cx.at(plane).stored(&ObjectKey::of::<Namespace>("", key.namespace))
-    });
+    let namespaces =
+        owned.into_iter().filter_map(|(key, _)| cx.at(plane).stored(&ObjectKey::of::<Namespace>("", key.namespace)));
     namespaces.filter_map(|live| Cell::of_namespace(&live)).collect()
 }
 

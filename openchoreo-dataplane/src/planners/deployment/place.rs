@@ -13,8 +13,7 @@ use std::sync::Arc;
 
 use openchoreo_core::conditions::{CommonReason, Finding};
 use openchoreo_core::hierarchy::{
-    ComponentScope, EnvironmentScope, HierarchyError, environment_of, name_of, required_label, scope_by_label,
-    track_of,
+    ComponentScope, EnvironmentScope, HierarchyError, environment_of, name_of, required_label, scope_by_label, track_of,
 };
 use openchoreo_core::labels;
 use openchoreo_core::planner::PlanContext;

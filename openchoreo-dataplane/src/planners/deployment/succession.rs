@@ -88,7 +88,8 @@ pub(super) fn heir(cx: &PlanContext<'_>, deployment: &Deployment) -> Option<Stri
     let refused = [CommonReason::ApplyFailed, CommonReason::PlannerFailed].map(|reason| reason.info().reason);
     let is_refused = heir.condition("Ready").is_some_and(|ready| refused.contains(&ready.reason.as_str()));
     let ours = owner_of(deployment).label_value();
-    let is_left = outcome.own().iter().any(|wanted| live(cx, wanted).is_some_and(|l| l.has_label(labels::OWNER, &ours)));
+    let is_left =
+        outcome.own().iter().any(|wanted| live(cx, wanted).is_some_and(|l| l.has_label(labels::OWNER, &ours)));
     (is_left && !is_refused).then(|| name_of(&**heir).to_owned())
 }
 
