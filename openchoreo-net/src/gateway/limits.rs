@@ -5,7 +5,7 @@
 //! narrower one, so that what is accepted does not depend on the version that a plane has. Where a definition sets no
 //! bound but a proxy needs one, the bound is ours, and said to be.
 //!
-//! Every check says what is wrong and what would be right, in words that continue "`<field>` of <object>:".
+//! Every check says what is wrong and what would be right, in words that continue "`field` of object:".
 
 /// The longest path that a match of Gateway API takes, in bytes (`HTTPPathMatch.value`).
 pub(super) const PATH: usize = 1024;
