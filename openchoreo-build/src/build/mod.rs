@@ -141,7 +141,12 @@ impl<'w> Pass<'_, 'w> {
     fn stay_ended(&mut self, end: &End) {
         self.built_generation = end.built_generation;
         let component = match place::scope_of(self.cx, self.build) {
-            Ok(scope) => Some(scope.component),
+            Ok(scope) => {
+                if let Some(finding) = place::missing_track(self.cx, &scope, self.build) {
+                    self.draft.add(finding);
+                }
+                Some(scope.component)
+            }
             Err(finding) => {
                 self.draft.add(finding);
                 None
@@ -216,7 +221,13 @@ impl<'w> Pass<'_, 'w> {
         let plane = match recorded {
             // A run stays where it was started, whatever planes come and go beside it.
             Some(plane) => plane.clone(),
-            None => place::choose_plane(self.cx, scope.id().organization, self.build)?,
+            None => {
+                // Its track is written into what a run makes, so it must stand before there is one.
+                if let Some(finding) = place::missing_track(self.cx, &scope, self.build) {
+                    return Err(finding);
+                }
+                place::choose_plane(self.cx, scope.id().organization, self.build)?
+            }
         };
         let started_by = || {
             let (_, run) = self.cx.at(&plane).owned_by(&self.owner.label_value()).into_iter().next()?;

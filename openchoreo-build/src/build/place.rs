@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 use openchoreo_core::conditions::{CommonReason, Finding};
 use openchoreo_core::hierarchy::{
-    ComponentScope, claimed_organization, home_of, label_of, name_of, scope_by_name, track_name, tracks_of,
+    ComponentScope, claimed_organization, home_of, label_of, name_of, scope_by_name, track_name, track_of, tracks_of,
 };
 use openchoreo_core::kind::{ObjectKey, PlaneKey};
 use openchoreo_core::labels::{self, Owner, plane};
@@ -59,6 +59,24 @@ pub(super) fn track_of_build(cx: &PlanContext<'_>, scope: &ComponentScope, build
         [only] => track_name(only).to_owned(),
         _ => DEFAULT_TRACK.to_owned(),
     }
+}
+
+/// What is to be said where the track that a build is for does not exist, so that nothing would deploy its artifact.
+pub(super) fn missing_track(cx: &PlanContext<'_>, scope: &ComponentScope, build: &Build) -> Option<Finding> {
+    let track = track_of_build(cx, scope, build);
+    if track_of(cx, scope, &track).is_some() {
+        return None;
+    }
+    let (component, label) = (name_of(&*scope.component), labels::DEPLOYMENT_TRACK);
+    let message = match label_of(build, label).filter(|named| !named.is_empty()) {
+        Some(named) => format!(
+            "label `{label}` names DeploymentTrack `{named}`, which Component `{component}` does not have; correct it or create the track"
+        ),
+        None => format!(
+            "Component `{component}` has no DeploymentTrack `{track}`; name one of its tracks with label `{label}` of the Build, or create one"
+        ),
+    };
+    Some(Finding::new(BuildReason::TrackNotFound, message))
 }
 
 /// The labels of a run and of its pods.

@@ -15,6 +15,7 @@ openchoreo_core::reasons! {
         RunNotUnderstood => Ready = Unknown, "the build engine reports a state that is not known here",
         BuildNotSuccessful => Ready = False, "the build failed; it is not tried again, create a new Build",
         ArtifactMissing => Ready = False, "the DeployableArtifact of the build was deleted; create a new Build",
+        TrackNotFound => Ready = False, "the component does not have the DeploymentTrack that the Build is for, so nothing would deploy its result; it is waited for before a run is started",
         NoBuildPlane => Ready = False, "the organization has no BuildPlane and no DataPlane labelled `openchoreo.dev/build-plane=true`; it is waited for",
         SeveralBuildPlanes => Ready = False, "the organization has several build planes; annotate the Build `openchoreo.dev/build-plane` with the name of one",
         UnknownEngine => Ready = False, "`spec.templateRef.engine` names an engine that this platform does not have",

@@ -61,6 +61,18 @@ impl Laptop {
             "metadata": { "name": "cart", "namespace": organization, "annotations": annotations },
             "spec": { "owner": { "projectName": "shop" }, "type": type_ },
         }));
+        self.track(organization, "cart", "default");
+    }
+
+    pub(crate) fn track(&mut self, namespace: &str, component: &str, name: &str) {
+        self.apply(json!({
+            "apiVersion": "openchoreo.dev/v1alpha1", "kind": "DeploymentTrack",
+            "metadata": {
+                "name": format!("{component}-{name}"), "namespace": namespace,
+                "labels": { "openchoreo.dev/component": component, "openchoreo.dev/name": name },
+            },
+            "spec": {},
+        }));
     }
 
     pub(crate) fn build_plane(&mut self, organization: &str, name: &str) {

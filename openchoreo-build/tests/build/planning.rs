@@ -4,7 +4,7 @@ use jiff::ToSpan;
 use k8s_openapi::api::core::v1::Namespace;
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
 use openchoreo_core::world::{Disconnect, PlaneState};
-use openchoreo_types::v1alpha1::{Build, BuildPlane, DeployableArtifact, Organization};
+use openchoreo_types::v1alpha1::{Build, BuildPlane, DeployableArtifact, DeploymentTrack, Organization};
 use serde_json::{Value, json};
 
 use crate::laptop::{IMAGE, Laptop, build_spec, builds, cluster, platform, run_status, start, succeeded};
@@ -346,6 +346,7 @@ fn what_builds_share_stays_while_nothing_says_whose_another_build_is() {
         "metadata": { "name": "orders", "namespace": "more" },
         "spec": { "owner": { "projectName": "shop" }, "type": "WebApplication" },
     }));
+    laptop.track("more", "orders", "default");
     laptop.build_with("more", "other", json!({}), spec);
     laptop.build("acme", "one");
     laptop.settle();
@@ -501,4 +502,56 @@ fn every_build_shows_ready_after_its_first_pass() {
     laptop.settle();
     let build = laptop.get(&PlaneKey::Control, &ObjectKey::of::<Build>("nowhere", "one")).unwrap();
     assert_eq!(build["status"]["conditions"][0]["reason"], "NamespaceNotInOrganization");
+}
+
+/// A Build of `cart` that is for a track.
+fn build_for(track: &str) -> Value {
+    json!({
+        "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Build",
+        "metadata": { "name": "one", "namespace": "acme", "labels": { "openchoreo.dev/deployment-track": track } },
+        "spec": build_spec(),
+    })
+}
+
+#[test]
+fn a_build_waits_for_its_track_before_a_run_is_started() {
+    let platform = platform();
+    let mut laptop = Laptop::with_plane(&platform);
+    laptop.apply(build_for("mian"));
+    laptop.settle();
+    assert_eq!(laptop.condition("one", "Ready"), "False/TrackNotFound");
+    assert!(laptop.message("one", "Ready").contains("`mian`"), "{}", laptop.message("one", "Ready"));
+    assert_eq!(laptop.workflows(&builds()), Vec::<Value>::new());
+    laptop.track("acme", "cart", "mian");
+    laptop.settle();
+    assert_eq!(laptop.condition("one", "Ready"), "Unknown/BuildQueued");
+}
+
+#[test]
+fn a_build_whose_track_is_lost_says_so_and_keeps_its_result() {
+    let platform = platform();
+    let mut laptop = Laptop::with_plane(&platform);
+    laptop.apply(build_for("default"));
+    laptop.settle();
+    laptop.report(&builds(), succeeded(None));
+    assert_eq!(laptop.condition("one", "Ready"), "True/ImageAvailable");
+    laptop.offline.delete(&PlaneKey::Control, &ObjectKey::of::<DeploymentTrack>("acme", "cart-default"));
+    laptop.settle();
+    assert_eq!(laptop.condition("one", "Ready"), "False/TrackNotFound");
+    assert_eq!(laptop.condition("one", "Completed"), "True/BuildCompleted");
+    assert!(laptop.artifact("one").is_some());
+}
+
+#[test]
+fn a_build_that_names_no_track_of_several_is_asked_to() {
+    let platform = platform();
+    let mut laptop = Laptop::with_plane(&platform);
+    laptop.offline.delete(&PlaneKey::Control, &ObjectKey::of::<DeploymentTrack>("acme", "cart-default"));
+    laptop.track("acme", "cart", "main");
+    laptop.track("acme", "cart", "next");
+    laptop.build("acme", "one");
+    laptop.settle();
+    assert_eq!(laptop.condition("one", "Ready"), "False/TrackNotFound");
+    let message = laptop.message("one", "Ready");
+    assert!(message.contains("openchoreo.dev/deployment-track"), "{message}");
 }

@@ -66,6 +66,7 @@ fn the_commit_wins_over_the_branch_and_the_track_is_the_tag() {
     let mut laptop = Laptop::with_plane(&platform);
     let mut spec = build_spec();
     spec["repository"]["revision"] = json!({ "branch": "main", "commit": "0a1b2c3d" });
+    laptop.track("acme", "cart", "v1.x");
     laptop.apply(json!({
         "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Build",
         "metadata": { "name": "one", "namespace": "acme", "labels": { "openchoreo.dev/deployment-track": "v1.x" } },
