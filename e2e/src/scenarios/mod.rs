@@ -8,6 +8,7 @@ mod credentials;
 mod deletion;
 mod delivery;
 mod edits;
+mod hand_over;
 mod late_plane;
 mod rest;
 mod tenants;
@@ -57,6 +58,8 @@ pub fn scenarios() -> Vec<Scenario> {
         scenario!("a renamed endpoint replaces its route", SIMULATED, false, edits::renamed_endpoint),
         scenario!("a missing configuration group is waited for", SIMULATED, false, edits::configuration_group),
         scenario!("drift in the data plane is put right", SIMULATED, false, edits::drift),
+        scenario!("a successor takes over without a gap", SIMULATED, false, hand_over::successor),
+        scenario!("a mistyped track is told and nothing is built for it", SIMULATED, false, hand_over::mistyped_track),
         scenario!("a late data plane wakes everything", SIMULATED, false, late_plane::late_plane),
         scenario!("deletion converges: component first", SIMULATED, false, deletion::component_first),
         scenario!("deletion converges: project first", SIMULATED, false, deletion::project_first),

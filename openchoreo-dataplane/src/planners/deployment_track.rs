@@ -157,6 +157,18 @@ fn target_of(cx: &PlanContext<'_>, scope: &ComponentScope, track: &DeploymentTra
     Ok(Target { pipeline, environment, name })
 }
 
+/// The name of the Deployment that a track wants in an environment where it has none.
+pub(super) fn deploys_to(
+    cx: &PlanContext<'_>,
+    scope: &ComponentScope,
+    track: &DeploymentTrack,
+    environment: &str,
+) -> Option<String> {
+    let target = target_of(cx, scope, track).ok().filter(|target| target.environment() == environment)?;
+    let has_artifact = artifact_to_deploy(cx, scope, track, None).is_ok();
+    (track.spec.auto_deploy && has_artifact).then_some(target.name)
+}
+
 /// Deployments of a track, as they were seen.
 type Made = Vec<(ObjectKey, Arc<Stored>)>;
 

@@ -4,6 +4,9 @@
 //! nothing says (any more) of which organization the namespace is, is a parent missing; that the organization is being
 //! deleted, one that goes. A Deployment that is missing decides nothing while the workload that it made is there: both
 //! may come back from a backup in any order. Without a workload there is nothing to reach, and the routes go.
+//!
+//! A Deployment that is being deleted takes the routes of an endpoint that a person wrote for it. An endpoint that it made
+//! itself, it deletes itself, unless a successor takes that over and its address must not go meanwhile.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -94,6 +97,7 @@ pub(super) fn place(cx: &PlanContext<'_>, endpoint: &Endpoint) -> Result<Placeme
     let deployment = deployment_of(cx, &scope, endpoint, environment_name)?;
     if let Some(deployment) = &deployment
         && deployment.metadata.deletion_timestamp.is_some()
+        && label_of(endpoint, labels::OWNER).is_none()
     {
         return Err(gone(format!("Deployment `{}` is being deleted", name_of(&**deployment))));
     }

@@ -394,6 +394,25 @@ fn routes_go_while_the_deployment_goes_and_stay_while_it_is_only_missing() {
 }
 
 #[test]
+fn an_endpoint_that_its_deployment_made_goes_by_its_own_deletion() {
+    let platform = platform().build().map(Arc::new).unwrap();
+    let mut stage = published(&platform);
+    let hold = |stage: &mut Stage, key: &ObjectKey, edit: fn(&mut Value)| {
+        let mut live = stage.offline.world().get(&PlaneKey::Control, key).unwrap().json();
+        edit(&mut live);
+        stage.offline.put(&PlaneKey::Control, key.kind, live).unwrap();
+    };
+    let endpoint = ObjectKey::of::<Endpoint>("acme", "http");
+    hold(&mut stage, &endpoint, |live| live["metadata"]["labels"]["openchoreo.dev/owner"] = json!("0123456789abcdef"));
+    let deployment = ObjectKey::of::<Deployment>("acme", "development-cart");
+    hold(&mut stage, &deployment, |live| live["metadata"]["finalizers"] = json!(["example.com/held"]));
+    stage.delete::<Deployment>("development-cart");
+    assert_eq!(stage.routes(), ["choreoapps.localhost/api"], "a successor may take it over");
+    stage.delete::<Endpoint>("http");
+    assert_eq!(stage.routes(), Vec::<String>::new());
+}
+
+#[test]
 fn routes_stay_while_nothing_says_whose_the_namespace_is_and_go_with_the_organization() {
     let platform = platform().build().map(Arc::new).unwrap();
     let mut stage = published(&platform);

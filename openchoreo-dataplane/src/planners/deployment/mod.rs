@@ -33,8 +33,8 @@ use openchoreo_core::record::recorded_by;
 use openchoreo_core::remote::usable;
 use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{
-    Build, ConfigurationGroup, DataPlane, DeployableArtifact, Deployment, DeploymentStatus, DeploymentTrack, Endpoint,
-    Environment,
+    Build, ConfigurationGroup, DataPlane, DeployableArtifact, Deployment, DeploymentPipeline, DeploymentStatus,
+    DeploymentTrack, Endpoint, Environment,
 };
 
 use place::Place;
@@ -78,6 +78,7 @@ impl Planner for DeploymentPlanner {
         Uses::new()
             .component_scope()
             .control::<DeploymentTrack>()
+            .control::<DeploymentPipeline>()
             .control::<Environment>()
             .control::<DataPlane>()
             .control::<Build>()

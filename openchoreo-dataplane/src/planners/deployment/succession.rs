@@ -15,13 +15,15 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use openchoreo_core::conditions::{CommonReason, ConditionStatus, Finding, Reason};
 use openchoreo_core::hierarchy::{children, label_of, name_of, track_name};
+use openchoreo_core::kind::ObjectKey;
 use openchoreo_core::labels;
 use openchoreo_core::plan::{StatusDraft, Wanted};
 use openchoreo_core::planner::PlanContext;
 use openchoreo_core::world::Stored;
 use openchoreo_types::PlatformKind;
-use openchoreo_types::v1alpha1::Deployment;
+use openchoreo_types::v1alpha1::{Deployment, DeploymentTrack};
 
+use super::super::deployment_track;
 use super::place::Place;
 use super::{DeploymentReason, Outcome, Stop, owner_of};
 
@@ -78,19 +80,33 @@ pub(in super::super) fn stands(cx: &PlanContext<'_>, deployment: &Deployment) ->
     standing(cx, deployment) != Standing::Unable
 }
 
-/// The Deployment that takes over from one that is being deleted, while there is something to take over. One whose
-/// objects are refused is not waited for.
+/// The Deployment that takes over from one that is being deleted, while there is something to take over; the track's own
+/// may be about to be made. One whose objects are refused is not waited for.
 pub(super) fn heir(cx: &PlanContext<'_>, deployment: &Deployment) -> Option<String> {
     let place = super::place::place(cx, deployment).ok()?;
     let mut rivals = rivals(cx, deployment, &place);
     rivals.sort_by_cached_key(|rival| rank(rival));
-    let (heir, outcome) = rivals.iter().find_map(|rival| Some((rival, outcome_of(cx, rival).ok()?)))?;
-    let refused = [CommonReason::ApplyFailed, CommonReason::PlannerFailed].map(|reason| reason.info().reason);
-    let is_refused = heir.condition("Ready").is_some_and(|ready| refused.contains(&ready.reason.as_str()));
+    let able = rivals.iter().find_map(|rival| Some((rival, outcome_of(cx, rival).ok()?)));
+    let Some((heir, outcome)) = able else {
+        return upcoming(cx, &place).filter(|_| owns_any(cx, deployment, &place));
+    };
     let ours = owner_of(deployment).label_value();
-    let is_left =
-        outcome.own().iter().any(|wanted| live(cx, wanted).is_some_and(|l| l.has_label(labels::OWNER, &ours)));
-    (is_left && !is_refused).then(|| name_of(&**heir).to_owned())
+    let is_left = |wanted: &Wanted| live(cx, wanted).is_some_and(|live| live.has_label(labels::OWNER, &ours));
+    (!is_refused(&**heir) && outcome.own().iter().any(is_left)).then(|| name_of(&**heir).to_owned())
+}
+
+/// The Deployment that the track is about to make in a place, by its name.
+fn upcoming(cx: &PlanContext<'_>, place: &Place) -> Option<String> {
+    let track = cx.get::<DeploymentTrack>(place.scope.namespace(), name_of(&*place.track))?;
+    let name = deployment_track::deploys_to(cx, &place.scope, &track, &place.environment)?;
+    let key = ObjectKey::of::<Deployment>(place.scope.namespace(), name.as_str());
+    (!is_refused(&*track) && cx.control().stored_written(&key).is_none()).then_some(name)
+}
+
+/// Whether an object shows that it cannot have what it wants.
+fn is_refused<K: PlatformKind>(object: &K) -> bool {
+    let refused = [CommonReason::ApplyFailed, CommonReason::PlannerFailed].map(|reason| reason.info().reason);
+    object.condition("Ready").is_some_and(|ready| refused.contains(&ready.reason.as_str()))
 }
 
 /// The other Deployments in a place that are not being deleted.
