@@ -93,6 +93,16 @@ pub enum HierarchyError {
         /// Its name.
         name: String,
     },
+    /// The component does not have the track that is meant.
+    #[error(
+        "Component `{component}` has no DeploymentTrack `{track}`; name one that it has with label `openchoreo.dev/deployment-track`, or create this one"
+    )]
+    TrackNotFound {
+        /// The component.
+        component: String,
+        /// The name that the track would go by.
+        track: String,
+    },
 }
 
 impl From<HierarchyError> for Finding {
@@ -104,7 +114,9 @@ impl From<HierarchyError> for Finding {
             HierarchyError::OrganizationDeleting { .. } => CommonReason::OrganizationDeleting,
             HierarchyError::Contradiction { .. } => CommonReason::LabelContradiction,
             HierarchyError::Duplicate { .. } => CommonReason::DuplicateIdentity,
-            HierarchyError::MissingLabel { .. } | HierarchyError::NotFound { .. } => CommonReason::ParentNotFound,
+            HierarchyError::MissingLabel { .. }
+            | HierarchyError::NotFound { .. }
+            | HierarchyError::TrackNotFound { .. } => CommonReason::ParentNotFound,
         };
         Self::new(reason, error.to_string())
     }
@@ -299,9 +311,22 @@ pub fn required_label<'a, K: PlatformKind>(
     label_of(object, label).filter(|value| !value.is_empty()).ok_or(HierarchyError::MissingLabel { label, kind })
 }
 
-/// The track of a component by its name: the `openchoreo.dev/name` label of the track, or its object name.
-pub fn track_of(cx: &PlanContext<'_>, scope: &ComponentScope, track: &str) -> Option<Arc<DeploymentTrack>> {
-    tracks_of(cx, scope).into_iter().find(|candidate| track_name(candidate) == track)
+/// The track of a component by its name: the `openchoreo.dev/name` label of the track, or its object name. Of several
+/// that go by one name the oldest is meant.
+///
+/// # Errors
+/// The component has no such track.
+pub fn track_of(
+    cx: &PlanContext<'_>,
+    scope: &ComponentScope,
+    track: &str,
+) -> Result<Arc<DeploymentTrack>, HierarchyError> {
+    let age = |of: &Arc<DeploymentTrack>| (of.metadata.creation_timestamp.clone(), of.metadata.name.clone());
+    let named = tracks_of(cx, scope).into_iter().filter(|candidate| track_name(candidate) == track);
+    named.min_by_key(age).ok_or_else(|| HierarchyError::TrackNotFound {
+        component: name_of(&*scope.component).to_owned(),
+        track: track.to_owned(),
+    })
 }
 
 /// All tracks of a component that are not being deleted, by object name.

@@ -63,20 +63,8 @@ pub(super) fn track_of_build(cx: &PlanContext<'_>, scope: &ComponentScope, build
 
 /// What is to be said where the track that a build is for does not exist, so that nothing would deploy its artifact.
 pub(super) fn missing_track(cx: &PlanContext<'_>, scope: &ComponentScope, build: &Build) -> Option<Finding> {
-    let track = track_of_build(cx, scope, build);
-    if track_of(cx, scope, &track).is_some() {
-        return None;
-    }
-    let (component, label) = (name_of(&*scope.component), labels::DEPLOYMENT_TRACK);
-    let message = match label_of(build, label).filter(|named| !named.is_empty()) {
-        Some(named) => format!(
-            "label `{label}` names DeploymentTrack `{named}`, which Component `{component}` does not have; correct it or create the track"
-        ),
-        None => format!(
-            "Component `{component}` has no DeploymentTrack `{track}`; name one of its tracks with label `{label}` of the Build, or create one"
-        ),
-    };
-    Some(Finding::new(BuildReason::TrackNotFound, message))
+    let error = track_of(cx, scope, &track_of_build(cx, scope, build)).err()?;
+    Some(Finding::new(BuildReason::TrackNotFound, error.to_string()))
 }
 
 /// The labels of a run and of its pods.

@@ -1,7 +1,6 @@
 //! DeployableArtifact: says whether it could be deployed now. It makes nothing.
 
-use openchoreo_core::conditions::CommonReason;
-use openchoreo_core::hierarchy::{ComponentScope, label_of, name_of, scope_by_label, track_of};
+use openchoreo_core::hierarchy::{label_of, scope_by_label, track_of};
 use openchoreo_core::labels;
 use openchoreo_core::plan::{Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
@@ -42,8 +41,10 @@ impl Planner for DeployableArtifactPlanner {
         match scope_by_label(cx, artifact) {
             Err(error) => draft.add(error.into()),
             Ok(scope) => {
-                if let Some(complaint) = missing_track(cx, &scope, artifact) {
-                    draft.find(CommonReason::ParentNotFound, complaint);
+                if let Some(Err(error)) =
+                    label_of(artifact, labels::DEPLOYMENT_TRACK).map(|name| track_of(cx, &scope, name))
+                {
+                    draft.add(error.into());
                 }
                 match image(cx, &scope, artifact) {
                     Ok(image) => {
@@ -61,19 +62,6 @@ impl Planner for DeployableArtifactPlanner {
         plan.report(&draft.finish(cx.now()));
         plan
     }
-}
-
-/// What is to be said of a track that the label names and the component does not have.
-fn missing_track(cx: &PlanContext<'_>, scope: &ComponentScope, artifact: &DeployableArtifact) -> Option<String> {
-    let named = label_of(artifact, labels::DEPLOYMENT_TRACK)?;
-    if track_of(cx, scope, named).is_some() {
-        return None;
-    }
-    let component = name_of(&*scope.component);
-    Some(format!(
-        "label `{}` names DeploymentTrack `{named}`, which Component `{component}` does not have; correct it or create the track",
-        labels::DEPLOYMENT_TRACK
-    ))
 }
 
 fn reason(error: &ImageError) -> DeployableArtifactReason {

@@ -16,6 +16,7 @@ use openchoreo_core::conditions::{CommonReason, ConditionStatus, Finding, Reason
 use openchoreo_core::extension::chain;
 use openchoreo_core::hierarchy::{
     ComponentScope, child_labels, children, children_of, label_of, name_of, pipeline_of, scope_by_label, track_name,
+    track_of,
 };
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
 use openchoreo_core::labels::{self, Owner, finalizers};
@@ -175,7 +176,7 @@ type Made = Vec<(ObjectKey, Arc<Stored>)>;
 /// The Deployments that a track has made and that are not being deleted.
 fn made_by(cx: &PlanContext<'_>, scope: &ComponentScope, owner: &Owner) -> Made {
     let select = children(scope).label(labels::OWNER, owner.label_value());
-    let mut made = cx.control().list_stored(&Select { kind: Kind::of::<Deployment>(), ..select });
+    let mut made = cx.control().list_stored_written(&Select { kind: Kind::of::<Deployment>(), ..select });
     made.retain(|(_, live)| !live.is_deleting());
     made
 }
@@ -228,8 +229,11 @@ fn deploy_newest(
     let own = made.iter().find(|(key, _)| key.name == target.name);
     let written = written_by_person(cx, scope, track, owner, target);
     if let Some(first) = written.iter().find(|written| written.has_place) {
-        if let Some((key, live)) = own.filter(|(_, live)| record::recorded(&live.json()).is_empty()) {
-            plan.delete(&PlaneKey::Control, key.clone(), &live.uid(), false);
+        // It goes when it has handed over all that it ran.
+        if let Some(own) = own.and_then(|(key, _)| cx.control().stored(key))
+            && record::recorded(&own.json()).is_empty()
+        {
+            plan.delete(&PlaneKey::Control, own.key(Kind::of::<Deployment>()), &own.uid(), false);
         }
         let message = format!(
             "Deployment `{}` was not made by this track and has environment `{}`; delete it to let the track deploy",
@@ -271,7 +275,7 @@ fn artifact_to_deploy(
     match deployed.as_deref().map(age_in_words) {
         Some(deployed) if age(newest) < deployed => {
             let message = format!(
-                "DeployableArtifact `{}` was deployed and is gone or no longer ready, and `{}` is older",
+                "DeployableArtifact `{}` was deployed and is gone or no longer ready, and `{}` is older; make a newer one, or write a Deployment of that",
                 deployed.1,
                 name_of(&**newest)
             );
@@ -393,7 +397,7 @@ fn written_by_person(
     let select = children(scope)
         .label(labels::DEPLOYMENT_TRACK, track_name(track))
         .label(labels::ENVIRONMENT, target.environment());
-    let mut same_place = cx.list::<Deployment>(select);
+    let mut same_place = cx.list_written::<Deployment>(select);
     same_place.retain(|other| {
         label_of(&**other, labels::OWNER) != Some(ours.as_str()) && other.metadata.deletion_timestamp.is_none()
     });
@@ -404,12 +408,10 @@ fn written_by_person(
     same_name.into_iter().chain(same_place.iter().map(of)).collect()
 }
 
-/// Another track of the component with the same name that was there first.
+/// Another track of the component that is meant by the same name.
 fn elder_twin(cx: &PlanContext<'_>, scope: &ComponentScope, track: &DeploymentTrack) -> Option<String> {
-    let age = |of: &DeploymentTrack| (of.metadata.creation_timestamp.clone(), of.metadata.name.clone());
-    let tracks = openchoreo_core::hierarchy::tracks_of(cx, scope);
-    let elder = tracks.iter().find(|other| track_name(other) == track_name(track) && age(other) < age(track));
-    elder.map(|other| name_of(&**other).to_owned())
+    let meant = track_of(cx, scope, track_name(track)).ok()?;
+    (name_of(&*meant) != name_of(track)).then(|| name_of(&*meant).to_owned())
 }
 
 /// Deletes what is of the track: its Deployments, and then what they were made from. Gives how much is left.

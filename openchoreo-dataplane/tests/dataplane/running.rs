@@ -74,6 +74,11 @@ spec: {{autoDeploy: {auto_deploy}}}
     )
 }
 
+/// The Component `cart` without its parts.
+fn component_alone() -> String {
+    component("acme", "cart").split("\n---\n").next().unwrap_or_default().to_owned()
+}
+
 /// `cart`, deployed by its track.
 fn automatic() -> String {
     let written = component("acme", "cart").replace("autoDeploy: false", "autoDeploy: true");
@@ -293,6 +298,56 @@ fn a_neighbour_that_goes_does_not_empty_a_cell_whose_environment_is_mistyped() {
 }
 
 #[test]
+fn a_neighbour_that_goes_does_not_empty_a_cell_whose_component_names_a_project_that_does_not_exist() {
+    let platform = platform();
+    let mut lab = running(&platform, &automatic());
+    lab.apply(&component("acme", "pay"));
+    let before = reachable(&lab);
+    lab.apply(&component_alone().replace("projectName: shop", "projectName: shpo"));
+    lab.delete::<oc::Deployment>("acme", "pay-development");
+    assert_eq!(reachable(&lab), before);
+}
+
+/// A document that was created on a day of January.
+fn created(document: &str, day: u8) -> String {
+    document.replacen("metadata: {", &format!("metadata: {{creationTimestamp: '2026-01-{day:02}T00:00:00Z', "), 1)
+}
+
+#[test]
+fn a_deletion_does_not_wait_for_a_track_that_deploys_nothing() {
+    let platform = platform();
+    let mut lab = running(&platform, &component("acme", "cart"));
+    lab.apply(&created(&track("cart-main", false), 1));
+    // By name it comes first, by age it is the second of its name.
+    lab.apply(&created(&track("aa-main", true), 2));
+    let second = lab.control::<oc::DeploymentTrack>("acme", "aa-main").expect("the track exists");
+    assert_eq!(crate::lab::reason(&second, "Ready"), verdict("False", "DuplicateTrack"));
+    lab.delete::<oc::Deployment>("acme", "cart-development");
+    assert_eq!(deployments(&lab), Vec::<String>::new());
+    assert_eq!(lab.in_plane("acme"), Vec::<String>::new());
+}
+
+#[test]
+fn a_deletion_does_not_wait_for_one_that_waits_for_a_broken_one() {
+    let platform = platform();
+    let mut lab = running(&platform, &component("acme", "cart"));
+    let mounted = artifact("acme", "cart", "cart-v2", "fileMounts: [{mountPath: /etc/cart, value: settings}]");
+    lab.apply(&format!("{mounted}\n---\n{}", deployment("acme", "cart", "cart-development", "cart-v2")));
+    lab.run_workloads("acme");
+    // Takes over all but the mounted file, and is broken before it is ready.
+    lab.apply(&deployment("acme", "cart", "aa-first", "cart-v1"));
+    lab.apply(&deployment("acme", "cart", "aa-first", "cart-v9"));
+    let before = reachable(&lab);
+    // Could be deployed, and would take the file over, but for the first.
+    lab.apply(&deployment("acme", "cart", "zz-last", "cart-v2"));
+    assert_eq!(lab.ready("acme", "zz-last"), verdict("False", "AnotherDeploymentFirst"));
+    lab.delete::<oc::Deployment>("acme", "cart-development");
+    assert_eq!(deployments(&lab), ["aa-first", "zz-last"]);
+    assert_eq!(reachable(&lab), before);
+    assert_eq!(lab.of_kind("acme", "ConfigMap").len(), 0);
+}
+
+#[test]
 fn an_artifact_of_a_track_that_does_not_exist_says_so_and_is_ready_when_it_does() {
     let platform = platform();
     let mut lab = Lab::with_organization(&platform, "acme");
@@ -386,7 +441,7 @@ fn any_edit() -> impl Strategy<Value = Edit> {
     // An artifact without an endpoint, older than what runs: nobody asked for it.
     let bare =
         artifact("acme", "cart", "cart-v0", "").replace("endpointTemplates:", "endpointTemplates: []\n    unused:");
-    let cart = component("acme", "cart").split("\n---\n").next().unwrap_or_default().to_owned();
+    let cart = component_alone();
     let environment = |plane: &str| {
         STAGING.replace("staging", "development").replace("dataPlaneRef: plane", &format!("dataPlaneRef: {plane}"))
     };

@@ -9,7 +9,7 @@
 
 /// The longest path that a match of Gateway API takes, in bytes (`HTTPPathMatch.value`).
 pub(super) const PATH: usize = 1024;
-/// The longest single text of a policy, in bytes: an origin, a scope, the name of a claim, an issuer, a URL of keys.
+/// The longest single text of a policy, in characters: an origin, a scope, the name of a claim, an issuer, a URL of keys.
 pub(super) const TEXT: usize = 253;
 /// The most scopes that one rule asks for (`JWTPrincipal.scopes`).
 pub(super) const SCOPES: usize = 16;

@@ -135,15 +135,15 @@ const LIMITS: [Limit; 9] = [
         let claim = |index: usize| json!({"key": format!("claim-{index}"), "values": ["a"]});
         (json!([tokens_with("/a", 0, (0..size).map(claim).collect())]), keys_of(30))
     }),
-    ("bytes of an issuer", 253, |size| {
+    ("characters of an issuer", 253, |size| {
         (json!([tokens_with("/a", 0, json!([{"key": "iss", "values": ["i".repeat(size)]}]))]), keys_of(30))
     }),
-    ("bytes of a URL of keys", 253, |size| (json!([tokens_with("/a", 0, json!([]))]), keys_of(size))),
+    ("characters of a URL of keys", 253, |size| (json!([tokens_with("/a", 0, json!([]))]), keys_of(size))),
     ("bytes of a quoted path", 1024 - "^/api/x$".len(), |size| {
         let dots = format!("/x{}{}", ".".repeat(size / 2), "a".repeat(size % 2));
         (json!([tokens_with(&dots, 0, json!([]))]), keys_of(30))
     }),
-    ("bytes of an origin", 253, |size| {
+    ("characters of an origin", 253, |size| {
         (json!([cors_of(&format!("https://{}", "a".repeat(size - "https://".len())), 1)]), keys_of(30))
     }),
     ("hours of a browser's memory", 99_999, |size| (json!([cors_of("https://a.example", size * 3600)]), keys_of(30))),

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use openchoreo_core::conditions::{CommonReason, Finding};
+use openchoreo_core::conditions::Finding;
 use openchoreo_core::hierarchy::{
     ComponentScope, EnvironmentScope, HierarchyError, environment_of, name_of, required_label, scope_by_label, track_of,
 };
@@ -40,14 +40,7 @@ pub(super) fn place(cx: &PlanContext<'_>, deployment: &Deployment) -> Result<Pla
     let environment = required_label(deployment, labels::ENVIRONMENT, "Environment").map_err(stop)?.to_owned();
     going(cx, &scope.organization, &environment)?;
     let track = required_label(deployment, labels::DEPLOYMENT_TRACK, "DeploymentTrack").map_err(stop)?;
-    let Some(track) = track_of(cx, &scope, track) else {
-        let component = name_of(&*scope.component);
-        let message = format!(
-            "DeploymentTrack `{track}` of Component `{component}` does not exist in namespace `{}`",
-            scope.namespace()
-        );
-        return Err(Stop::keep(Finding::new(CommonReason::ParentNotFound, message)));
-    };
+    let track = track_of(cx, &scope, track).map_err(stop)?;
     let target = environment_of(cx, &scope.organization, &environment).map_err(stop)?;
     Ok(Place { scope, track, environment, target })
 }

@@ -27,15 +27,14 @@ use super::super::deployment_track;
 use super::place::Place;
 use super::{DeploymentReason, Outcome, Stop, owner_of};
 
-/// How far a Deployment has come with its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+/// How a Deployment stands to its place.
+enum Standing<'p> {
     /// It cannot be deployed, and nothing in the place is its own.
     Unable,
-    /// It can be deployed, or has been before something broke it.
-    Taking,
-    /// All that it wants is there and ready.
-    Settled,
+    /// It has the place and cannot be deployed any more: what it runs stays.
+    Broken,
+    /// It can be deployed.
+    Able(Outcome<'p>),
 }
 
 /// Makes way for the Deployments that go before this one; gives what people should know of those that do not take the
@@ -46,13 +45,13 @@ pub(super) fn make_way(cx: &PlanContext<'_>, deployment: &Deployment, place: &Pl
         let name = name_of(&**rival);
         match standing(cx, rival) {
             Standing::Unable => waiting.push(format!("Deployment `{name}` takes its place once it can be deployed")),
-            Standing::Taking => {
-                let message = format!("{}; what this one runs stays until that is ready", first(rival, place));
-                return Err(Stop::keep(Finding::new(DeploymentReason::AnotherDeploymentFirst, message)));
-            }
-            Standing::Settled => {
+            Standing::Able(outcome) if is_ready(cx, &outcome) => {
                 let message = format!("{}; delete one of them", first(rival, place));
                 return Err(Stop::withdraw(Finding::new(DeploymentReason::AnotherDeploymentFirst, message)));
+            }
+            Standing::Broken | Standing::Able(_) => {
+                let message = format!("{}; what this one runs stays until that is ready", first(rival, place));
+                return Err(Stop::keep(Finding::new(DeploymentReason::AnotherDeploymentFirst, message)));
             }
         }
     }
@@ -77,22 +76,28 @@ pub(super) fn with_what_runs(cx: &PlanContext<'_>, deployment: &Deployment, plac
 
 /// Whether a Deployment has its place, or takes it as soon as it is planned.
 pub(in super::super) fn stands(cx: &PlanContext<'_>, deployment: &Deployment) -> bool {
-    standing(cx, deployment) != Standing::Unable
+    !matches!(standing(cx, deployment), Standing::Unable)
 }
 
 /// The Deployment that takes over from one that is being deleted, while there is something to take over; the track's own
-/// may be about to be made. One whose objects are refused is not waited for.
+/// may be about to be made. One that is broken or whose objects are refused is not waited for.
 pub(super) fn heir(cx: &PlanContext<'_>, deployment: &Deployment) -> Option<String> {
     let place = super::place::place(cx, deployment).ok()?;
     let mut rivals = rivals(cx, deployment, &place);
     rivals.sort_by_cached_key(|rival| rank(rival));
-    let able = rivals.iter().find_map(|rival| Some((rival, outcome_of(cx, rival).ok()?)));
-    let Some((heir, outcome)) = able else {
-        return upcoming(cx, &place).filter(|_| owns_any(cx, deployment, &place));
-    };
-    let ours = owner_of(deployment).label_value();
-    let is_left = |wanted: &Wanted| live(cx, wanted).is_some_and(|live| live.has_label(labels::OWNER, &ours));
-    (!is_refused(&**heir) && outcome.own().iter().any(is_left)).then(|| name_of(&**heir).to_owned())
+    for rival in &rivals {
+        let outcome = match standing(cx, rival) {
+            Standing::Unable => continue,
+            // It keeps those behind it from the place too.
+            Standing::Broken => return None,
+            Standing::Able(outcome) => outcome,
+        };
+        let ours = owner_of(deployment).label_value();
+        let is_left = |wanted: &Wanted| live(cx, wanted).is_some_and(|live| live.has_label(labels::OWNER, &ours));
+        let whole = cx.get::<Deployment>(place.scope.namespace(), name_of(&**rival))?;
+        return (!is_refused(&*whole) && outcome.own().iter().any(is_left)).then(|| name_of(&*whole).to_owned());
+    }
+    upcoming(cx, &place).filter(|_| owns_any(cx, deployment, &place))
 }
 
 /// The Deployment that the track is about to make in a place, by its name.
@@ -109,12 +114,12 @@ fn is_refused<K: PlatformKind>(object: &K) -> bool {
     object.condition("Ready").is_some_and(|ready| refused.contains(&ready.reason.as_str()))
 }
 
-/// The other Deployments in a place that are not being deleted.
+/// The other Deployments in a place that are not being deleted, without their status: what they report decides nothing.
 fn rivals(cx: &PlanContext<'_>, deployment: &Deployment, place: &Place) -> Vec<Arc<Deployment>> {
     let select = children(&place.scope)
         .label(labels::DEPLOYMENT_TRACK, track_name(&place.track))
         .label(labels::ENVIRONMENT, place.environment.as_str());
-    let mut all = cx.list::<Deployment>(select);
+    let mut all = cx.list_written::<Deployment>(select);
     all.retain(|other| name_of(&**other) != name_of(deployment) && other.metadata.deletion_timestamp.is_none());
     all
 }
@@ -129,19 +134,13 @@ fn precedes(one: &Deployment, other: &Deployment) -> bool {
     rank(one) < rank(other)
 }
 
-fn standing(cx: &PlanContext<'_>, deployment: &Deployment) -> Standing {
+fn standing<'p>(cx: &PlanContext<'p>, deployment: &Deployment) -> Standing<'p> {
     let Ok(place) = super::place::place(cx, deployment) else { return Standing::Unable };
     match super::outcome(cx, deployment, &place, &mut StatusDraft::of(deployment)) {
-        Ok(outcome) if is_ready(cx, &outcome) => Standing::Settled,
-        Ok(_) => Standing::Taking,
-        Err(_) if owns_any(cx, deployment, &place) => Standing::Taking,
+        Ok(outcome) => Standing::Able(outcome),
+        Err(_) if owns_any(cx, deployment, &place) => Standing::Broken,
         Err(_) => Standing::Unable,
     }
-}
-
-fn outcome_of<'p>(cx: &PlanContext<'p>, deployment: &Deployment) -> Result<Outcome<'p>, Stop> {
-    let place = super::place::place(cx, deployment)?;
-    super::outcome(cx, deployment, &place, &mut StatusDraft::of(deployment))
 }
 
 fn is_ready(cx: &PlanContext<'_>, outcome: &Outcome<'_>) -> bool {
