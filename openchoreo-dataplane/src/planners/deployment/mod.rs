@@ -146,7 +146,6 @@ fn deploy(cx: &PlanContext<'_>, plan: &mut Plan, deployment: &Deployment, draft:
     let outcome = outcome(cx, deployment, &place, draft)
         .map_err(|stop| succession::with_what_runs(cx, deployment, &place, stop))?;
     let plane = &place.target.plane;
-    plan.wanted.extend(outcome.wanted.iter().cloned());
     plan.prune(cx, &PlaneKey::Control, &owner);
     // The namespace of a cell that is left goes before the objects by which it is found.
     for left in cells::left(cx, deployment, plane, Some(&outcome.cell)) {
@@ -159,6 +158,7 @@ fn deploy(cx: &PlanContext<'_>, plan: &mut Plan, deployment: &Deployment, draft:
     draft.status.planes = settled.planes;
     aside.extend(settled.waiting.into_iter().map(|finding| finding.message));
     draft.add(outcome.ready(cx, &aside));
+    plan.wanted.extend(outcome.wanted);
     Ok(())
 }
 
