@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::Namespace;
 use kube::core::ObjectMeta;
 use openchoreo_core::extension::{BuildContext, BuildEngine, BuildPhase, RenderError};
+use openchoreo_core::kind::ObjectKey;
 use openchoreo_core::labels::plane;
 use openchoreo_core::naming::{ComponentId, DefaultNaming, NamespaceName, NamingScheme};
 use openchoreo_core::plan::Rendered;
@@ -46,13 +48,13 @@ pub fn engine_contract(engine: &dyn BuildEngine) -> Vec<String> {
         if one.prerequisites != two.prerequisites {
             violations.push("two builds of one organization have different prerequisites".to_owned());
         }
-        if name(&one.run) == name(&two.run) {
+        if one.run.key().name == two.run.key().name {
             violations.push("two builds of one component have runs of one name".to_owned());
         }
-        if namespace(&one.run) == namespace(&foreign.run) {
+        if one.run.key().namespace == foreign.run.key().namespace {
             violations.push("builds of two organizations run in one namespace".to_owned());
         }
-        if one.run.object.get("spec") == foreign.run.object.get("spec") {
+        if one.run.json().get("spec") == foreign.run.json().get("spec") {
             violations.push("equal builds of two organizations have equal runs, so they push to one image".to_owned());
         }
     }
@@ -101,8 +103,9 @@ impl Sample {
             labels: &labels,
         };
         let (prerequisites, run) = (engine.prerequisites(&context)?, engine.run(&context)?);
+        let object = run.json();
         let carries = |(key, value): (&String, &String)| {
-            run.object.pointer("/metadata/labels").and_then(|all| all.get(key)).and_then(Value::as_str) == Some(value)
+            object.pointer("/metadata/labels").and_then(|all| all.get(key)).and_then(Value::as_str) == Some(value)
         };
         if !labels.iter().all(carries) {
             return Err(RenderError::field("the run", "metadata.labels", "lacks labels of the build"));
@@ -114,33 +117,26 @@ impl Sample {
 fn check_sample(engine: &dyn BuildEngine, sample: &Sample, violations: &mut Vec<String>) {
     let kinds = engine.kinds();
     for rendered in sample.prerequisites.iter().chain([&sample.run]) {
-        if !kinds.contains(&rendered.kind) {
-            violations.push(format!("a {} is rendered, but `kinds` does not have it", rendered.kind));
+        let key = rendered.key();
+        if !kinds.contains(&key.kind) {
+            violations.push(format!("a {} is rendered, but `kinds` does not have it", key.kind));
         }
-        if name(rendered).is_none() {
-            violations.push(format!("a {} is rendered without a name", rendered.kind));
+        if key.name.is_empty() {
+            violations.push(format!("a {} is rendered without a name", key.kind));
         }
     }
     let wanted = sample.namespace.as_str();
-    let is_namespace = |rendered: &Rendered| rendered.kind.kind == "Namespace" && name(rendered) == Some(wanted);
+    let is_namespace = |rendered: &Rendered| *rendered.key() == ObjectKey::of::<Namespace>("", wanted);
     if !sample.prerequisites.iter().any(is_namespace) {
         violations.push(format!("the prerequisites lack Namespace `{wanted}`"));
     }
-    if namespace(&sample.run) != Some(wanted) {
+    if sample.run.key().namespace != wanted {
         violations.push(format!("the run is not in namespace `{wanted}`"));
     }
-    let phase = engine.observe(&sample.run.object).phase;
+    let phase = engine.observe(&sample.run.json()).phase;
     if phase != BuildPhase::Queued {
         violations.push(format!("a run that nobody has touched is read back as {phase:?}, not as Queued"));
     }
-}
-
-fn name(rendered: &Rendered) -> Option<&str> {
-    rendered.object.pointer("/metadata/name")?.as_str()
-}
-
-fn namespace(rendered: &Rendered) -> Option<&str> {
-    rendered.object.pointer("/metadata/namespace")?.as_str()
 }
 
 fn odd_runs() -> Vec<Value> {

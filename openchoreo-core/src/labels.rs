@@ -1,8 +1,9 @@
 //! Labels and annotations by which OpenChoreo knows its own objects, across clusters.
 //!
 //! The keys that people write are in [`openchoreo_types::labels`], re-exported here. An owner reference cannot cross
-//! clusters, so every object that a plan wants carries the label [`OWNER`]: a digest of the owner's kind, namespace
-//! and name, by which its objects are listed and pruned, and the annotation [`OWNED_BY`] that says the same to people.
+//! clusters, so every object that a plan wants carries the label [`OWNER`]: a digest of the installation and of the
+//! owner's kind, namespace and name, by which its objects are listed and pruned, and the annotation [`OWNED_BY`] that
+//! says the same to people.
 
 pub use openchoreo_types::labels::*;
 
@@ -26,9 +27,46 @@ pub const LEFT_ENVIRONMENTS: &str = "openchoreo.dev/left-environments";
 /// Annotation on a Deployment that a track made: since when the artifact exists that it names, and the artifact's name.
 pub const ARTIFACT_SINCE: &str = "openchoreo.dev/artifact-since";
 
+/// What tells this installation's objects from those of others in the same cluster: a part of every owner's digest.
+///
+/// It is the uid of the control plane's namespace `kube-system`, unless an operator gives another text. Whoever does not
+/// know it cannot mark an object as somebody else's, and two control planes that share a data plane leave each other's
+/// objects alone. Offline it is empty.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Installation(String);
+
+impl Installation {
+    /// The installation of an identity.
+    pub fn new(identity: impl Into<String>) -> Self {
+        Self(identity.into())
+    }
+
+    /// That of an offline run whose manifests hold no namespace `kube-system`.
+    pub(crate) const fn none() -> Self {
+        Self(String::new())
+    }
+
+    /// Whether an object with this owner in words, by [`OWNED_BY`], and this one in [`OWNER`] is of this installation.
+    pub(crate) fn has_marked(&self, words: &str, label: &str) -> bool {
+        let (words, part) = words.strip_suffix(')').and_then(|words| words.split_once(" (")).unwrap_or((words, ""));
+        let mut parts = words.splitn(3, '/');
+        let (Some(kind), Some(namespace), Some(name)) = (parts.next(), parts.next(), parts.next()) else {
+            return false;
+        };
+        digest16(&[&self.0, kind, namespace, name, part]) == label
+    }
+}
+
+impl std::fmt::Debug for Installation {
+    /// Without the identity: it need not stand in a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Installation")
+    }
+}
+
 /// Who owns an object of a plan: an OpenChoreo object, or a cell (a project in an environment), whose namespace and
 /// policies are shared by all that is deployed into it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Owner {
     kind: &'static str,
     namespace: String,
@@ -56,11 +94,14 @@ impl Owner {
     }
 
     /// The value of [`OWNER`]: 16 hexadecimal digits over length-prefixed parts, so that no two owners share one.
-    pub fn label_value(&self) -> String {
-        match self.part {
-            "" => digest16(&[self.kind, &self.namespace, &self.name]),
-            part => digest16(&[self.kind, &self.namespace, &self.name, part]),
-        }
+    pub fn label_value(&self, installation: &Installation) -> String {
+        digest16(&[&installation.0, self.kind, &self.namespace, &self.name, self.part])
+    }
+}
+
+impl serde::Serialize for Owner {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -16,7 +16,9 @@ use serde::de::DeserializeOwned;
 
 use crate::extension::Extensions;
 use crate::kind::{Kind, ObjectKey, PlaneKey};
-use crate::plan::{Inventory, Plan};
+use crate::labels::Owner;
+use crate::plan::effects::is_held;
+use crate::plan::{Inventory, Plan, Wanted};
 use crate::world::{Depth, PlaneState, ReadSet, Select, Serves, Stored, World};
 
 /// Plans for the objects of one kind.
@@ -195,6 +197,17 @@ impl<'a> PlanContext<'a> {
         self.platform.planned_kinds().contains(&Kind::of::<K>()).then(|| vec![finalizer.to_owned()])
     }
 
+    /// The value of the label [`OWNER`](crate::labels::OWNER) on the objects of an owner.
+    pub fn label_of(&self, owner: &Owner) -> String {
+        self.world.label_of(owner)
+    }
+
+    /// Whether a live object has what is wanted: it came of applying exactly that, and nobody has changed a field of it
+    /// since. Fields that the server added do not matter.
+    pub fn is_held(&self, wanted: &Wanted, live: &Stored) -> bool {
+        is_held(self.world, wanted, live)
+    }
+
     /// What has been read.
     pub fn into_reads(self) -> ReadSet {
         let mut reads = self.reads.into_inner();
@@ -273,7 +286,7 @@ impl<'a> PlanContext<'a> {
 }
 
 impl Inventory for PlanContext<'_> {
-    fn has_any(&self, plane: &PlaneKey, owner: &str) -> bool {
+    fn has_any(&self, plane: &PlaneKey, owner: &Owner) -> bool {
         !self.at(plane).owned(owner, Depth::Written).is_empty() || self.world.is_unsure(plane, owner)
     }
 }
@@ -310,9 +323,9 @@ impl PlaneView<'_, '_> {
         found
     }
 
-    fn owned(&self, owner: &str, depth: Depth) -> Vec<(ObjectKey, Arc<Stored>)> {
-        let world = self.cx.world;
-        self.cx.reads.borrow_mut().owned(world.cluster_id(self.plane), self.plane, owner, depth);
+    fn owned(&self, owner: &Owner, depth: Depth) -> Vec<(ObjectKey, Arc<Stored>)> {
+        let (world, label) = (self.cx.world, self.cx.world.label_of(owner));
+        self.cx.reads.borrow_mut().owned(world.cluster_id(self.plane), self.plane, &label, depth);
         world.owned_by(self.plane, owner)
     }
 
@@ -358,7 +371,7 @@ impl PlaneView<'_, '_> {
     }
 
     /// All objects of an owner, of every kind.
-    pub fn owned_by(&self, owner: &str) -> Vec<(ObjectKey, Arc<Stored>)> {
+    pub fn owned_by(&self, owner: &Owner) -> Vec<(ObjectKey, Arc<Stored>)> {
         self.owned(owner, Depth::Whole)
     }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use openchoreo_types::common::PlaneKind;
 use openchoreo_types::v1alpha1::{BuildPlane, Component, DataPlane};
 use serde_json::Value;
@@ -114,7 +114,8 @@ impl Platform {
     pub fn control_kinds(&self) -> BTreeSet<Kind> {
         let mut kinds: BTreeSet<Kind> =
             self.planners.iter().flat_map(|p| p.uses().control.into_iter().chain([p.kind()])).collect();
-        kinds.insert(Kind::of::<Secret>());
+        // Credentials of planes; whose objects are ours.
+        kinds.extend([Kind::of::<Secret>(), Kind::of::<Namespace>()]);
         kinds
     }
 

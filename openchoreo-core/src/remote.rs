@@ -138,7 +138,7 @@ pub fn forget_clean(cx: &PlanContext<'_>, owner: &Owner, recorded: &mut Vec<Plan
     recorded.retain(|plane| {
         let key = PlaneKey::Remote(plane.clone());
         let is_seen = matches!(cx.plane_state(&key), PlaneState::Connected { .. }) && unseen_kinds(cx, &key).is_empty();
-        !is_seen || cx.has_any(&key, &owner.label_value())
+        !is_seen || cx.has_any(&key, owner)
     });
 }
 

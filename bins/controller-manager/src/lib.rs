@@ -13,7 +13,9 @@ use std::sync::Arc;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use openchoreo_build::ArgoSettings;
 use openchoreo_core::client::{PlaneHosts, of_config};
+use openchoreo_core::engine::core::CoreSettings;
 use openchoreo_core::engine::{Engine, EngineError, EngineHandle, EngineSettings, LeaderSettings};
+use openchoreo_core::labels::Installation;
 use openchoreo_core::platform::{Platform, PlatformBuilder, PlatformSettings};
 use prometheus_client::registry::Registry;
 use uuid::Uuid;
@@ -44,6 +46,10 @@ pub struct Args {
     /// said
     #[arg(long, value_name = "NAMESPACE")]
     pub leader_election_namespace: Option<String>,
+    /// Identity of this installation, by which its objects in planes are told from those of others; the uid of the
+    /// control plane's namespace `kube-system`, unless said. A control plane that was restored elsewhere needs the old one
+    #[arg(long, value_name = "TEXT")]
+    pub installation: Option<String>,
     /// Namespace of the platform's own objects in every plane
     #[arg(long, default_value = "choreo-system")]
     pub system_namespace: String,
@@ -128,7 +134,9 @@ impl Args {
     /// How the engine runs.
     pub fn engine(&self) -> EngineSettings {
         let leader = self.leader(&Surroundings::of_process());
-        EngineSettings { plane_hosts: self.plane_hosts.clone(), leader, ..EngineSettings::default() }
+        let core =
+            CoreSettings { installation: self.installation.clone().map(Installation::new), ..CoreSettings::default() };
+        EngineSettings { core, plane_hosts: self.plane_hosts.clone(), leader, ..EngineSettings::default() }
     }
 
     /// How this process agrees with others on who acts, where it does.

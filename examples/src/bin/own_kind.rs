@@ -68,8 +68,8 @@ impl Planner for SharePlanner {
         let mut plan = Plan::new();
         if let Some((_, budget)) = cx.control().list_stored_written(&budgets).first() {
             let metadata = json!({ "name": format!("{name}-share"), "namespace": namespace });
-            let note = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": budget.json()["spec"]["share"] });
-            plan.want_rendered(&PlaneKey::Control, &owner, Rendered { kind: Kind::of::<ConfigMap>(), object: note });
+            let note = json!({ "metadata": metadata, "data": budget.json()["spec"]["share"] });
+            plan.want_rendered(&PlaneKey::Control, &owner, Rendered::of_json(Kind::of::<ConfigMap>(), note));
         }
         plan.prune(cx, &PlaneKey::Control, &owner);
         plan

@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (object, plan) in offline.plans() {
         for wanted in plan.wanted.iter().filter(|wanted| wanted.plane == plane) {
             println!("---\n# wanted by {object}");
-            print!("{}", yaml::to_string(&wanted.object)?);
+            print!("{}", yaml::to_string(&wanted.marked(offline.world().installation()))?);
         }
     }
     Ok(())

@@ -180,7 +180,7 @@ impl<'w> Pass<'_, 'w> {
         if let Err(finding) = usable(self.cx, &place.plane) {
             return self.wait(finding, recorded.as_ref());
         }
-        let run = self.cx.at(&place.plane).owned_by(&self.owner.label_value()).into_iter().map(|(_, run)| run).next();
+        let run = self.cx.at(&place.plane).owned_by(&self.owner).into_iter().map(|(_, run)| run).next();
         if let Err(finding) = self.want_run(&place, run.as_deref()) {
             return self.wait(finding, recorded.as_ref());
         }
@@ -230,7 +230,7 @@ impl<'w> Pass<'_, 'w> {
             }
         };
         let started_by = || {
-            let (_, run) = self.cx.at(&plane).owned_by(&self.owner.label_value()).into_iter().next()?;
+            let (_, run) = self.cx.at(&plane).owned_by(&self.owner).into_iter().next()?;
             run.annotation(STARTED_BY)
         };
         let id = started_by().unwrap_or_else(|| self.build.spec.template_ref.engine().to_owned());
@@ -267,7 +267,7 @@ impl<'w> Pass<'_, 'w> {
             Some(_) => None,
             None => {
                 exposure_of(&place.scope.component).map_err(cannot_render)?;
-                Some(self.marked(place.engine.run(&context).map_err(cannot_render)?, place.engine.id()))
+                Some(self.marked(&place.engine.run(&context).map_err(cannot_render)?, place.engine.id()))
             }
         };
         let shared_owner = place::shared_owner(id.organization);
@@ -281,16 +281,17 @@ impl<'w> Pass<'_, 'w> {
     }
 
     /// A run that says what it was started from and by which engine.
-    fn marked(&self, mut run: Rendered, engine: &str) -> Rendered {
+    fn marked(&self, run: &Rendered, engine: &str) -> Rendered {
         let generation = self.build.metadata.generation.unwrap_or_default().to_string();
         let marks = [(STARTED_FROM, generation), (STARTED_BY, engine.to_owned())];
-        if let Some(metadata) = run.object.get_mut("metadata").and_then(Value::as_object_mut) {
+        let mut object = run.json();
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
             let annotations = metadata.entry("annotations").or_insert_with(|| Value::Object(Default::default()));
             if let Some(annotations) = annotations.as_object_mut() {
                 annotations.extend(marks.map(|(key, value)| (key.to_owned(), Value::String(value))));
             }
         }
-        run
+        Rendered::of_json(run.kind(), object)
     }
 
     fn read_back(&mut self, place: &Place<'_>, run: &Stored, observation: &BuildObservation) {

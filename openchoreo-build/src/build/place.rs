@@ -192,12 +192,12 @@ pub(super) fn organization_there(
     claimed_organization(cx, build.metadata.namespace.as_deref().unwrap_or_default()).or_else(|| {
         let plane = PlaneKey::Remote(plane.clone());
         let plane = cx.at(&plane);
-        let (run, _) = plane.owned_by(&owner.label_value()).into_iter().next()?;
+        let (run, _) = plane.owned_by(owner).into_iter().next()?;
         let namespace = plane.stored(&ObjectKey::of::<Namespace>("", run.namespace))?;
         let said = namespace.annotation(labels::OWNED_BY)?;
         let organization = said.strip_prefix("BuildNamespace//")?;
         // The annotation is for people; the label is what counts, and must say the same.
-        let is_said_by_both = namespace.has_label(labels::OWNER, &shared_owner(organization).label_value());
+        let is_said_by_both = namespace.has_label(labels::OWNER, &cx.label_of(&shared_owner(organization)));
         is_said_by_both.then(|| organization.to_owned())
     })
 }

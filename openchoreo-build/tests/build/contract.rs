@@ -39,11 +39,12 @@ impl BuildEngine for Careless {
         Ok(Vec::new())
     }
     fn run(&self, cx: &BuildContext<'_>) -> Result<Rendered, RenderError> {
-        let mut run = self.0.run(cx)?;
-        run.object["metadata"]["name"] = "run".into();
-        run.object["metadata"]["namespace"] = "builds".into();
-        run.object["spec"] = Value::Null;
-        Ok(run)
+        let run = self.0.run(cx)?;
+        let mut object = run.json();
+        object["metadata"]["name"] = "run".into();
+        object["metadata"]["namespace"] = "builds".into();
+        object["spec"] = Value::Null;
+        Ok(Rendered::of_json(run.kind(), object))
     }
     fn observe(&self, _: &Value) -> BuildObservation {
         BuildObservation { phase: BuildPhase::Succeeded, ..BuildObservation::default() }

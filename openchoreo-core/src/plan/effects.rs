@@ -17,9 +17,24 @@ use serde_json::{Value, json};
 
 use super::{Deletion, Finalizer, Plan, Wanted};
 use crate::kind::{Kind, ObjectKey, PlaneKey};
-use crate::labels;
+use crate::labels::{self, Owner};
 use crate::record;
 use crate::world::{Stored, World};
+
+/// What has the name of an object that is to be applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Place {
+    /// Nothing that is known of, or an earlier form of the object: it is applied.
+    Open,
+    /// The object as it is wanted, but for what somebody changed by hand: lists to which others added are put right before
+    /// the apply, which would leave them.
+    Altered,
+    /// An object of another installation, or one that is marked as if it were: nothing is sent.
+    Taken {
+        /// Whose it is, in the words of its annotation [`labels::OWNED_BY`].
+        owned_by: String,
+    },
+}
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -46,9 +61,8 @@ pub enum Effect {
     Apply {
         /// The object.
         wanted: Wanted,
-        /// Whether the live object was changed by hand although nothing else is wanted of it now: lists to which others
-        /// added are put right before the apply, which would leave them.
-        repair: bool,
+        /// What has its name now.
+        place: Place,
     },
     /// Deletes an object.
     Delete(Deletion),
@@ -68,17 +82,17 @@ impl Effect {
     pub fn object(&self) -> &ObjectKey {
         match self {
             Self::Finalizers { key, .. } | Self::Status { key, .. } => key,
-            Self::Apply { wanted, .. } => &wanted.key,
+            Self::Apply { wanted, .. } => wanted.key(),
             Self::Delete(deletion) => &deletion.key,
         }
     }
 
     /// For whom it is written or deleted, where that is not the planned object itself.
-    pub fn owner(&self) -> Option<&str> {
+    pub fn owner(&self) -> Option<&Owner> {
         match self {
             Self::Finalizers { .. } | Self::Status { .. } => None,
             Self::Apply { wanted, .. } => Some(&wanted.owner),
-            Self::Delete(deletion) => deletion.owner.as_deref(),
+            Self::Delete(deletion) => deletion.owner.as_ref(),
         }
     }
 
@@ -141,22 +155,22 @@ pub fn effects(plan: &Plan, world: &World, object: &ObjectKey) -> Vec<Vec<Effect
 fn applies(plan: &Plan, world: &World) -> Vec<Vec<Effect>> {
     let mut waves: Vec<Vec<Effect>> = Vec::new();
     let mut current: Option<Rank> = None;
-    let mut needed: Vec<(Rank, &Wanted, bool)> = Vec::new();
+    let mut needed: Vec<(Rank, &Wanted, Place)> = Vec::new();
     for wanted in &plan.wanted {
-        match world.get(&wanted.plane, &wanted.key) {
+        match world.get(&wanted.plane, wanted.key()) {
             // To an object that is going, nothing can be added; it is made anew when it is gone.
             Some(live) if live.is_deleting() => {}
-            Some(live) if wanted.is_held_by(live) => {}
+            Some(live) if is_held(world, wanted, live) => {}
             live => {
-                let repair = live.is_some_and(|live| is_marked(live, wanted));
-                needed.push((Rank::of(wanted.key.kind), wanted, repair));
+                let place = live.map_or(Place::Open, |live| place(world, wanted, live));
+                needed.push((Rank::of(wanted.key().kind), wanted, place));
             }
         }
     }
     // Stable, so that what is of one rank keeps the order in which it is wanted.
     needed.sort_by_key(|(rank, _, _)| *rank);
-    for (rank, wanted, repair) in needed {
-        let effect = Effect::Apply { wanted: wanted.clone(), repair };
+    for (rank, wanted, place) in needed {
+        let effect = Effect::Apply { wanted: wanted.clone(), place };
         match waves.last_mut().filter(|_| current == Some(rank) && rank != Rank::Unknown) {
             Some(wave) => wave.push(effect),
             None => waves.push(vec![effect]),
@@ -212,7 +226,8 @@ fn deletions(plan: &Plan, world: &World) -> (Vec<Effect>, Vec<Effect>) {
     let mut all: Vec<Deletion> = plan.deletions.clone();
     for prune in &plan.prunes {
         for (key, live) in world.owned_by(&prune.plane, &prune.owner) {
-            let is_wanted = |wanted: &Wanted| wanted.key == key && world.is_same_cluster(&wanted.plane, &prune.plane);
+            let is_wanted =
+                |wanted: &Wanted| *wanted.key() == key && world.is_same_cluster(&wanted.plane, &prune.plane);
             if !live.is_deleting() && !plan.wanted.iter().any(is_wanted) {
                 let owner = Some(prune.owner.clone());
                 all.push(Deletion { plane: prune.plane.clone(), key, uid: live.uid(), owner });
@@ -239,30 +254,36 @@ fn status_patch(key: &ObjectKey, live: &Stored, status: &Value) -> Value {
     json!({ "apiVersion": key.kind.api_version(), "kind": key.kind.kind, "metadata": metadata, "status": status })
 }
 
-/// Whether a live object is marked as having been applied from exactly this wanted object.
-fn is_marked(live: &Stored, wanted: &Wanted) -> bool {
-    live.annotation(labels::WANTED_DIGEST).as_deref() == Some(wanted.digest.as_str())
+/// What a live object is to one that is wanted in its place.
+fn place(world: &World, wanted: &Wanted, live: &Stored) -> Place {
+    let installation = world.installation();
+    let owned_by = live.annotation(labels::OWNED_BY).unwrap_or_default();
+    if live.label(labels::OWNER).is_some_and(|label| !installation.has_marked(&owned_by, &label)) {
+        return Place::Taken { owned_by };
+    }
+    if is_marked(live, &wanted.marked(installation)) { Place::Altered } else { Place::Open }
 }
 
-impl Wanted {
-    /// The digest as a number, for comparisons.
-    pub(crate) fn number(&self) -> u64 {
-        u64::from_str_radix(&self.digest, 16).unwrap_or_default()
+/// Whether a live object has what is wanted: it came of applying exactly this, and nobody has changed a field of it
+/// since. Fields that the server added do not matter.
+pub(crate) fn is_held(world: &World, wanted: &Wanted, live: &Stored) -> bool {
+    let print = wanted.print();
+    if live.holds(print) {
+        return true;
     }
+    let object = wanted.marked(world.installation());
+    let is_held = is_marked(live, &object) && holds(&live.json(), &object);
+    if is_held {
+        live.note_holds(print);
+    }
+    is_held
+}
 
-    /// Whether a live object has what is wanted: it came of applying exactly this, and nobody has changed a field of it
-    /// since. Fields that the server added do not matter.
-    pub fn is_held_by(&self, live: &Stored) -> bool {
-        let number = self.number();
-        if live.holds(number) {
-            return true;
-        }
-        let is_held = is_marked(live, self) && holds(&live.json(), &self.object);
-        if is_held {
-            live.note_holds(number);
-        }
-        is_held
-    }
+/// Whether a live object is marked as having been applied from exactly this object.
+fn is_marked(live: &Stored, wanted: &Value) -> bool {
+    let annotations = wanted.pointer("/metadata/annotations");
+    let digest = annotations.and_then(|annotations| annotations.get(labels::WANTED_DIGEST)).and_then(Value::as_str);
+    live.annotation(labels::WANTED_DIGEST).as_deref() == digest
 }
 
 /// Whether a live object has every field of a wanted one; others may add finalizers and owners.

@@ -4,6 +4,7 @@
 //! when to look again. [`effects`] compares it with the World; what is already so costs no request.
 
 pub mod effects;
+mod rendered;
 
 use jiff::Timestamp;
 use kube::Resource;
@@ -12,24 +13,57 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::conditions::{self, Finding, Reason};
-use crate::kind::{Kind, ObjectKey, PlaneKey};
-use crate::labels::{self, Owner};
+use crate::kind::{ObjectKey, PlaneKey};
+use crate::labels::{self, Installation, Owner};
 use crate::naming::hash::digest16;
 use crate::world::Stored;
 
-/// An object that should be in a plane, as it is applied.
+pub use rendered::Rendered;
+
+/// An object that should be in a plane.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Wanted {
     /// The plane it belongs in.
     pub plane: PlaneKey,
-    /// Its key there.
-    pub key: ObjectKey,
-    /// On whose behalf it is wanted: the value of its label [`labels::OWNER`].
-    pub owner: String,
-    /// Digest of the object: the value of its annotation [`labels::WANTED_DIGEST`].
-    pub digest: String,
-    /// The object: exactly the fields that are applied.
-    pub object: Value,
+    /// On whose behalf it is wanted.
+    pub owner: Owner,
+    /// The object.
+    pub object: Rendered,
+}
+
+impl Wanted {
+    /// Its key in the plane.
+    pub fn key(&self) -> &ObjectKey {
+        self.object.key()
+    }
+
+    /// The object as it is applied: marked with its owner, and with the digest of it all.
+    pub fn marked(&self, installation: &Installation) -> Value {
+        let mut object = self.object.json();
+        let metadata = member(&mut object, "metadata");
+        member(metadata, "labels")[labels::OWNER] = self.owner.label_value(installation).into();
+        member(metadata, "annotations")[labels::OWNED_BY] = self.owner.to_string().into();
+        let digest = digest16(&[&object.to_string()]);
+        member(member(&mut object, "metadata"), "annotations")[labels::WANTED_DIGEST] = digest.into();
+        object
+    }
+
+    /// A digest of what is wanted, for comparisons within this process.
+    pub(crate) fn print(&self) -> u64 {
+        rendered::print(&(self.object.print(), &self.owner))
+    }
+}
+
+/// The named member of a JSON object, made an object where it is none.
+fn member<'v>(value: &'v mut Value, name: &str) -> &'v mut Value {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    let slot = &mut value[name];
+    if !slot.is_object() {
+        *slot = Value::Object(Map::new());
+    }
+    slot
 }
 
 /// An object that should no longer be in a plane.
@@ -41,8 +75,8 @@ pub struct Deletion {
     pub key: ObjectKey,
     /// The uid that was seen: another object of the same name is not deleted.
     pub uid: String,
-    /// The owner that it is pruned for, as the value of the label [`labels::OWNER`].
-    pub owner: Option<String>,
+    /// The owner that it is pruned for.
+    pub owner: Option<Owner>,
 }
 
 /// What an owner has in a plane and the plan does not want there is to be deleted.
@@ -50,14 +84,14 @@ pub struct Deletion {
 pub struct Prune {
     /// The plane.
     pub plane: PlaneKey,
-    /// The owner, as the value of the label [`labels::OWNER`].
-    pub owner: String,
+    /// The owner.
+    pub owner: Owner,
 }
 
 /// What is known of who owns what, as a planner may ask: see [`PlanContext`](crate::planner::PlanContext).
 pub trait Inventory {
     /// Whether an owner has, or may have, anything in a plane.
-    fn has_any(&self, plane: &PlaneKey, owner: &str) -> bool;
+    fn has_any(&self, plane: &PlaneKey, owner: &Owner) -> bool;
 }
 
 /// What should become of the finalizer of the planned object.
@@ -107,29 +141,19 @@ impl Plan {
     }
 
     /// Wants a rendered object in a plane, on behalf of an owner.
-    pub fn want_rendered(&mut self, plane: &PlaneKey, owner: &Owner, rendered: Rendered) {
-        let Rendered { kind, mut object } = rendered;
-        let owned_by = owner.to_string();
-        let owner = owner.label_value();
-        let metadata = member(&mut object, "metadata");
-        member(metadata, "labels")[labels::OWNER] = owner.as_str().into();
-        member(metadata, "annotations")[labels::OWNED_BY] = owned_by.into();
-        let digest = digest16(&[&object.to_string()]);
-        member(member(&mut object, "metadata"), "annotations")[labels::WANTED_DIGEST] = digest.as_str().into();
-        let Some(key) = crate::world::key_of(kind, &object) else {
-            debug_assert!(false, "a rendered {kind} has no name");
+    pub fn want_rendered(&mut self, plane: &PlaneKey, owner: &Owner, object: Rendered) {
+        if object.key().name.is_empty() {
+            debug_assert!(false, "a rendered {} has no name", object.kind());
             return;
-        };
-        self.wanted.push(Wanted { plane: plane.clone(), key, owner, digest, object });
+        }
+        self.wanted.push(Wanted { plane: plane.clone(), owner: owner.clone(), object });
     }
 
     /// Deletes what an owner has in a plane and this plan does not want there, wherever in the plan it is wanted.
     /// Gives whether the owner has anything there now, wanted or not.
     pub fn prune(&mut self, inventory: &dyn Inventory, plane: &PlaneKey, owner: &Owner) -> bool {
-        let owner = owner.label_value();
-        let has_any = inventory.has_any(plane, &owner);
-        self.prunes.push(Prune { plane: plane.clone(), owner });
-        has_any
+        self.prunes.push(Prune { plane: plane.clone(), owner: owner.clone() });
+        inventory.has_any(plane, owner)
     }
 
     /// Deletes one object, unless its deletion has begun.
@@ -175,42 +199,6 @@ impl Plan {
     pub fn look_again(&mut self, at: Timestamp) {
         self.look_again = Some(self.look_again.map_or(at, |earlier| earlier.min(at)));
     }
-}
-
-/// An object that a renderer made: its kind and its JSON.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rendered {
-    /// Its kind.
-    pub kind: Kind,
-    /// The object, with `apiVersion`, `kind` and a name.
-    pub object: Value,
-}
-
-impl Rendered {
-    /// A typed object as JSON.
-    pub fn new<K>(object: &K) -> Self
-    where
-        K: Resource<DynamicType = ()> + Serialize + 'static,
-        K::Scope: 'static,
-    {
-        let kind = Kind::of::<K>();
-        let mut json = serde_json::to_value(object).unwrap_or_else(|_| Value::Object(Map::new()));
-        json["apiVersion"] = kind.api_version().into();
-        json["kind"] = kind.kind.into();
-        Self { kind, object: json }
-    }
-}
-
-/// The named member of a JSON object, made an object where it is none.
-fn member<'v>(value: &'v mut Value, name: &str) -> &'v mut Value {
-    if !value.is_object() {
-        *value = Value::Object(Map::new());
-    }
-    let slot = &mut value[name];
-    if !slot.is_object() {
-        *slot = Value::Object(Map::new());
-    }
-    slot
 }
 
 /// The status of an object while its planner decides: findings become conditions at the end, over the conditions the

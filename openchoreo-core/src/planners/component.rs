@@ -134,7 +134,7 @@ fn want_default_track(
     LabelValue::try_from(name_of(&*scope.component))?;
     let Some(build) = &scope.component.spec.build else { return Ok(()) };
     let tracks = cx.list_written::<DeploymentTrack>(children_of(scope.namespace(), name_of(&*scope.component)));
-    let ours = owner.label_value();
+    let ours = cx.label_of(owner);
     let written_by_people = |track: &Arc<DeploymentTrack>| {
         let labels = track.metadata.labels.as_ref();
         track.metadata.deletion_timestamp.is_none() && labels.and_then(|l| l.get(labels::OWNER)) != Some(&ours)

@@ -77,7 +77,7 @@ impl Planner for OrganizationPlanner {
         }
         plan.finalizer = Finalizer::Hold(finalizers::ORGANIZATION);
         if let Some(live) = &live
-            && !is_its_own(live, &owner, name)
+            && !is_its_own(cx, live, &owner, name)
         {
             let message = format!(
                 "namespace `{name}` exists and is not this organization's; to hand it over: kubectl label namespace {name} {}={name}",
@@ -127,7 +127,7 @@ fn dismantle(cx: &PlanContext<'_>, plan: &mut Plan, owner: &Owner, name: &str) -
     }
     let key = ObjectKey::of::<Namespace>("", name);
     let live = cx.control().stored_written(&key);
-    match live.filter(|live| live.has_label(labels::OWNER, &owner.label_value()) && !is_protected(name)) {
+    match live.filter(|live| live.has_label(labels::OWNER, &cx.label_of(owner)) && !is_protected(name)) {
         Some(namespace) => {
             plan.delete(&PlaneKey::Control, key, &namespace.uid(), namespace.is_deleting());
             format!("namespace `{name}` and what is in it are being deleted")
@@ -233,10 +233,10 @@ fn namespace_of(name: &str) -> Namespace {
 }
 
 /// Whether a namespace is the organization's own: labelled for it, or made by it and no longer labelled at all.
-fn is_its_own(live: &Stored, owner: &Owner, name: &str) -> bool {
+fn is_its_own(cx: &PlanContext<'_>, live: &Stored, owner: &Owner, name: &str) -> bool {
     match live.label(labels::ORGANIZATION) {
         Some(organization) => organization == name,
-        None => live.has_label(labels::OWNER, &owner.label_value()),
+        None => live.has_label(labels::OWNER, &cx.label_of(owner)),
     }
 }
 

@@ -20,10 +20,12 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Namespace;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::kind::{Kind, ObjectKey, PlaneKey};
+use crate::labels::{self, Installation, Owner};
 pub(crate) use select::Facts;
 use select::Indexes;
 use store::KindStore;
@@ -32,6 +34,9 @@ pub use reads::{Depth, Read, ReadSet};
 pub use select::{IndexFn, Select};
 pub use store::Source;
 pub use stored::{Metadata, Stored};
+
+/// The namespace that every cluster has from its first moment on: its uid tells the cluster from all others.
+const SYSTEM_NAMESPACE: &str = "kube-system";
 
 /// How many objects keep their typed form. What planners read again and again, such as projects and environments, stays
 /// decoded; of a large fleet's components only those planned last do.
@@ -180,6 +185,7 @@ pub struct World {
     /// Objects that were asked to be made and may or may not exist, by their owners.
     unsure: BTreeMap<(ClusterId, String), BTreeSet<ObjectKey>>,
     indexes: Indexes,
+    installation: Option<Installation>,
     shelf: RefCell<VecDeque<Weak<Stored>>>,
 }
 
@@ -209,6 +215,7 @@ impl World {
             last_cluster: 0,
             unsure: BTreeMap::new(),
             indexes: Indexes::new(),
+            installation: None,
             shelf: RefCell::default(),
         };
         world.plane_mut(&PlaneKey::Control);
@@ -301,31 +308,31 @@ impl World {
 
     /// An object was asked to be made for an owner, and nobody knows whether it was: until that is known, the owner does
     /// not count as having nothing there. Gives whether this is new.
-    pub(crate) fn doubt(&mut self, plane: &PlaneKey, key: &ObjectKey, owner: &str) -> bool {
-        let cluster = self.cluster_id(plane);
-        !self.shows(plane, key, owner)
-            && self.unsure.entry((cluster, owner.to_owned())).or_default().insert(key.clone())
+    pub(crate) fn doubt(&mut self, plane: &PlaneKey, key: &ObjectKey, owner: &Owner) -> bool {
+        let place = (self.cluster_id(plane), self.label_of(owner));
+        !self.shows(plane, key, owner) && self.unsure.entry(place).or_default().insert(key.clone())
     }
 
     /// Whether a plane shows an object of an owner.
-    pub(crate) fn shows(&self, plane: &PlaneKey, key: &ObjectKey, owner: &str) -> bool {
-        self.get(plane, key).is_some_and(|live| live.has_label(crate::labels::OWNER, owner))
+    pub(crate) fn shows(&self, plane: &PlaneKey, key: &ObjectKey, owner: &Owner) -> bool {
+        self.get(plane, key).is_some_and(|live| live.has_label(labels::OWNER, &self.label_of(owner)))
     }
 
     /// It is known whether an object exists, and where it does, it has been put. Gives the change, if that was in doubt.
-    pub(crate) fn settle(&mut self, cluster: ClusterId, key: &ObjectKey, owner: &str) -> Option<Change> {
-        let place = (cluster, owner.to_owned());
+    pub(crate) fn settle(&mut self, cluster: ClusterId, key: &ObjectKey, owner: &Owner) -> Option<Change> {
+        let place = (cluster, self.label_of(owner));
         let doubted = self.unsure.get_mut(&place)?;
         let was_in_doubt = doubted.remove(key);
         if doubted.is_empty() {
             self.unsure.remove(&place);
         }
-        was_in_doubt.then(|| Change { what: Changed::Owner { cluster, owner: owner.to_owned() } })
+        let (cluster, owner) = place;
+        was_in_doubt.then(|| Change { what: Changed::Owner { cluster, owner } })
     }
 
     /// Whether it is in doubt that an owner has something in a plane.
-    pub(crate) fn is_unsure(&self, plane: &PlaneKey, owner: &str) -> bool {
-        !self.unsure.is_empty() && self.unsure.contains_key(&(self.cluster_id(plane), owner.to_owned()))
+    pub(crate) fn is_unsure(&self, plane: &PlaneKey, owner: &Owner) -> bool {
+        !self.unsure.is_empty() && self.unsure.contains_key(&(self.cluster_id(plane), self.label_of(owner)))
     }
 
     /// A list of a kind begins: what it does not show is taken away by [`World::end_list`].
@@ -432,6 +439,28 @@ impl World {
         }
     }
 
+    /// Whose objects are ours: of the installation that was set, or else of none.
+    pub fn installation(&self) -> &Installation {
+        static NONE: Installation = Installation::none();
+        self.installation.as_ref().unwrap_or(&NONE)
+    }
+
+    /// Sets whose objects are ours, for the life of this World: as given, or by the namespace `kube-system` of the control
+    /// plane as it is now.
+    pub(crate) fn set_installation(&mut self, given: Option<&Installation>) {
+        if self.installation.is_some() {
+            return;
+        }
+        let system = self.find(&PlaneKey::Control, Kind::of::<Namespace>(), "", SYSTEM_NAMESPACE);
+        let found = system.map(|namespace| Installation::new(namespace.uid()));
+        self.installation = Some(given.cloned().or(found).unwrap_or_default());
+    }
+
+    /// The value of the label [`labels::OWNER`] on the objects of an owner.
+    pub fn label_of(&self, owner: &Owner) -> String {
+        owner.label_value(self.installation())
+    }
+
     /// The planes that the World has heard of.
     pub fn planes(&self) -> impl Iterator<Item = &PlaneKey> {
         self.planes.keys()
@@ -456,9 +485,10 @@ impl World {
     }
 
     /// All objects of one owner in a plane, of every kind, by kind, namespace and name.
-    pub fn owned_by(&self, plane: &PlaneKey, owner: &str) -> Vec<(ObjectKey, Arc<Stored>)> {
+    pub fn owned_by(&self, plane: &PlaneKey, owner: &Owner) -> Vec<(ObjectKey, Arc<Stored>)> {
+        let label = self.label_of(owner);
         let kinds = self.cluster_of(plane).into_iter().flat_map(|cluster| &cluster.kinds);
-        kinds.flat_map(|(kind, store)| keyed(*kind, store.owned_by(*kind, owner))).collect()
+        kinds.flat_map(|(kind, store)| keyed(*kind, store.owned_by(*kind, &label))).collect()
     }
 
     /// All objects of a plane, by kind, namespace and name: for previews and tests.

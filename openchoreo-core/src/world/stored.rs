@@ -345,6 +345,14 @@ impl Stored {
         }
     }
 
+    /// The revision as a number, where it is one.
+    pub(crate) fn revision_number(&self) -> Option<u64> {
+        match &self.revision {
+            Revision::Number(number) => Some(*number),
+            Revision::Text(_) => None,
+        }
+    }
+
     /// Whether it was certainly seen at an earlier revision than another.
     pub fn is_older_than(&self, other: &Self) -> bool {
         matches!((&self.revision, &other.revision), (Revision::Number(a), Revision::Number(b)) if a < b)

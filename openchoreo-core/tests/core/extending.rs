@@ -79,7 +79,7 @@ impl Planner for Beside {
         plan.finalizer = Finalizer::Hold("team.example/note");
         let object =
             json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name, "namespace": namespace } });
-        plan.want_rendered(&PlaneKey::Control, &owner, Rendered { kind: Kind::of::<ConfigMap>(), object });
+        plan.want_rendered(&PlaneKey::Control, &owner, Rendered::of_json(Kind::of::<ConfigMap>(), object));
         plan.prune(cx, &PlaneKey::Control, &owner);
         // Only the one that reports is heard.
         plan.status = Some(json!({ "conditions": [] }));
@@ -219,7 +219,7 @@ impl AnyPlanner for LedgerPlanner {
         if wanted.is_some() {
             let metadata = json!({ "name": object.name(), "namespace": "ledgers" });
             let object = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata });
-            plan.want_rendered(&plane, &owner, Rendered { kind: Kind::of::<ConfigMap>(), object });
+            plan.want_rendered(&plane, &owner, Rendered::of_json(Kind::of::<ConfigMap>(), object));
             plan.finalizer = Finalizer::Hold("team.example/ledger");
         }
         let settled = settle(cx, &mut plan, &[&owner], &recorded(&json), wanted);

@@ -175,7 +175,7 @@ type Made = Vec<(ObjectKey, Arc<Stored>)>;
 
 /// The Deployments that a track has made and that are not being deleted.
 fn made_by(cx: &PlanContext<'_>, scope: &ComponentScope, owner: &Owner) -> Made {
-    let select = children(scope).label(labels::OWNER, owner.label_value());
+    let select = children(scope).label(labels::OWNER, cx.label_of(owner));
     let mut made = cx.control().list_stored_written(&Select { kind: Kind::of::<Deployment>(), ..select });
     made.retain(|(_, live)| !live.is_deleting());
     made
@@ -393,7 +393,7 @@ fn written_by_person(
     owner: &Owner,
     target: &Target,
 ) -> Vec<Written> {
-    let ours = owner.label_value();
+    let ours = cx.label_of(owner);
     let select = children(scope)
         .label(labels::DEPLOYMENT_TRACK, track_name(track))
         .label(labels::ENVIRONMENT, target.environment());

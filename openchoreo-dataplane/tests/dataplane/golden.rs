@@ -59,8 +59,8 @@ fn shared_data() -> Option<PathBuf> {
 
 fn render(family: &str, input: &Value) -> Option<Value> {
     let of_kind = |kind: &str| {
-        let objects = workload(input).into_iter().filter(|rendered| rendered.kind.kind == kind);
-        objects.map(|rendered| rendered.object).collect::<Vec<_>>()
+        let objects = workload(input).into_iter().filter(|rendered| rendered.kind().kind == kind);
+        objects.map(|rendered| rendered.json()).collect::<Vec<_>>()
     };
     let one = |kind: &str| of_kind(kind).into_iter().next().expect("an object of the kind");
     Some(match family {
@@ -88,7 +88,7 @@ fn pod_spec(input: &Value) -> Value {
     let objects = workload(input);
     let paths = [("Deployment", "/spec/template/spec"), ("CronJob", "/spec/jobTemplate/spec/template/spec")];
     let found = paths.iter().find_map(|(kind, path)| {
-        objects.iter().find(|rendered| rendered.kind.kind == *kind)?.object.pointer(path).cloned()
+        objects.iter().find(|rendered| rendered.kind().kind == *kind)?.json().pointer(path).cloned()
     });
     found.expect("a pod")
 }

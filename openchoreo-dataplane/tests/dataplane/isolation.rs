@@ -30,7 +30,7 @@ impl NetworkPolicyDialect for Dialect {
             "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
             "metadata": {"name": "deny", "namespace": cx.namespace.as_str(), "labels": cx.labels},
         });
-        Ok(vec![Rendered { kind: Kind::of::<NetworkPolicy>(), object }])
+        Ok(vec![Rendered::of_json(Kind::of::<NetworkPolicy>(), object)])
     }
 }
 

@@ -7,12 +7,11 @@ use k8s_openapi::api::core::v1::{Namespace, Service};
 use openchoreo_core::conditions::Finding;
 use openchoreo_core::extension::{EndpointContext, Gateway, RenderError, RouteState, chain};
 use openchoreo_core::hierarchy::name_of;
-use openchoreo_core::kind::Kind;
 use openchoreo_core::labels::{self, Owner};
 use openchoreo_core::naming::{HostContext, Hostname, Visibility};
 use openchoreo_core::plan::Rendered;
 use openchoreo_core::planner::PlanContext;
-use openchoreo_core::world::{Select, key_of};
+use openchoreo_core::world::Select;
 use openchoreo_types::common::BackendRefType;
 use openchoreo_types::foreign::gateway_api::{Gateway as GatewayObject, HTTPRoute};
 use openchoreo_types::v1alpha1::Endpoint;
@@ -147,11 +146,11 @@ impl Exposure<'_, '_> {
         let objects = self.gateway.render(&context).map_err(|error| self.not_rendered(&error))?;
         let base = base_path(&context).map_err(|error| self.not_rendered(&error))?;
         let here = self.cx.at(&environment.plane);
-        if let Some(missing) = objects.iter().map(|object| object.kind).find(|kind| !here.serves(*kind)) {
+        if let Some(missing) = objects.iter().map(Rendered::kind).find(|kind| !here.serves(*kind)) {
             let message = format!("{} does not serve {missing}, which this route needs", environment.plane);
             return Err(Finding::new(EndpointReason::GatewayKindNotServed, message));
         }
-        let claims: Vec<Claim> = objects.iter().filter_map(|object| Claim::read(&object.object)).collect();
+        let claims: Vec<Claim> = objects.iter().filter_map(|object| Claim::read(&object.json())).collect();
         for claim in &claims {
             self.check_claim(claim, &hostname)?;
         }
@@ -208,7 +207,7 @@ impl Exposure<'_, '_> {
         let plane = &self.placement.environment.plane;
         let select = Select::of::<HTTPRoute>().label(crate::gateway::CLAIM, ours.digest.as_str());
         for (_, live) in self.cx.at(plane).list_stored(&select) {
-            let is_own = live.has_label(labels::OWNER, &self.owner.label_value());
+            let is_own = live.has_label(labels::OWNER, &self.cx.label_of(self.owner));
             let Some(theirs) = Claim::read_live(&live).filter(|theirs| !is_own && theirs.is_elder_than(ours)) else {
                 continue;
             };
@@ -239,14 +238,14 @@ impl Exposure<'_, '_> {
             return;
         }
         for object in &route.objects {
-            match self.state(object.kind, object) {
+            match self.state(object) {
                 RouteState::Accepted => {}
                 RouteState::Pending => {
                     let message = format!("Gateway `{gateway}` has not yet answered for {}", route.address);
                     publication.find(EndpointReason::RoutePending, message);
                 }
                 RouteState::Refused(why) => {
-                    let message = format!("Gateway `{gateway}` refuses {} for {}: {why}", object.kind, route.address);
+                    let message = format!("Gateway `{gateway}` refuses {} for {}: {why}", object.kind(), route.address);
                     publication.find(EndpointReason::RouteRefused, message);
                 }
             }
@@ -254,9 +253,8 @@ impl Exposure<'_, '_> {
         publication.find(EndpointReason::RouteAccepted, format!("reachable at {}", route.address));
     }
 
-    fn state(&self, kind: Kind, object: &Rendered) -> RouteState {
-        let live =
-            key_of(kind, &object.object).and_then(|key| self.cx.at(&self.placement.environment.plane).stored(&key));
-        live.map_or(RouteState::Pending, |live| self.gateway.observe(kind, &live))
+    fn state(&self, object: &Rendered) -> RouteState {
+        let live = self.cx.at(&self.placement.environment.plane).stored(object.key());
+        live.map_or(RouteState::Pending, |live| self.gateway.observe(object.kind(), &live))
     }
 }

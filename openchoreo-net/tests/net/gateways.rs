@@ -50,17 +50,17 @@ fn every_route_of_a_protected_endpoint_has_its_policy_before_it() {
         let gateway = EnvoyGateway::with_paths(paths);
         let endpoint = endpoint(public(json!([oauth2(operations.clone())])));
         let rendered = render(&gateway, &endpoint, &environment_with_keys()).unwrap();
-        let position = |kind: &str, name: &Value| {
-            rendered.iter().position(|object| object.kind.kind == kind && object.object["metadata"]["name"] == *name)
+        let position = |kind: &str, name: &str| {
+            rendered.iter().position(|object| object.kind().kind == kind && object.key().name == *name)
         };
-        let routes: Vec<_> = rendered.iter().filter(|object| object.kind.kind == "HTTPRoute").collect();
+        let routes: Vec<_> = rendered.iter().filter(|object| object.kind().kind == "HTTPRoute").collect();
         assert_eq!(routes.len(), 3);
         for route in routes {
-            let name = &route.object["metadata"]["name"];
+            let name = &route.key().name;
             let (policy, route) =
                 (position("SecurityPolicy", name).expect("a policy"), position("HTTPRoute", name).unwrap());
             assert!(policy < route, "{name}");
-            let spec = &rendered[policy].object["spec"];
+            let spec = &rendered[policy].json()["spec"];
             assert_eq!(spec["targetRefs"][0]["name"], *name);
             assert_eq!(spec["authorization"]["defaultAction"], "Deny", "{name}");
         }
@@ -142,7 +142,7 @@ fn tokens_are_held_to_issuer_audience_and_claims() {
         policy["policySpec"]["oauth2"]["jwt"]["claims"] = claims(issuers);
         let endpoint = endpoint(public(json!([policy])));
         let rendered = render(&ENVOY, &endpoint, &environment_with_keys()).unwrap();
-        rendered.into_iter().find(|object| object.kind.kind == "SecurityPolicy").unwrap().object
+        rendered.into_iter().find(|object| object.kind().kind == "SecurityPolicy").unwrap().json()
     };
     let rule = |policy: &Value| policy["spec"]["authorization"]["rules"][0]["principal"]["jwt"]["claims"].clone();
     let one = security(json!(["https://issuer.example"]));

@@ -78,7 +78,8 @@ fn routes_are_those_of_the_compatible_system() {
                 labels: &BTreeMap::new(),
             })
             .unwrap();
-        let routes = rendered.into_iter().filter(|object| object.kind.kind == "HTTPRoute").map(|object| object.object);
+        let routes =
+            rendered.into_iter().filter(|object| object.kind().kind == "HTTPRoute").map(|object| object.json());
         let mut routes: Vec<Value> = routes
             .map(|route| {
                 let metadata = json!({"name": route["metadata"]["name"], "namespace": route["metadata"]["namespace"]});
@@ -119,7 +120,7 @@ fn the_cilium_policy_is_that_of_the_compatible_system() {
                 labels: &serde_json::from_value(labels).unwrap(),
             })
             .unwrap();
-        assert_eq!(policies[0].object, case["expected"], "{}", case["id"]);
+        assert_eq!(policies[0].json(), case["expected"], "{}", case["id"]);
     }
 }
 

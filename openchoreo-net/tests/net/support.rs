@@ -102,5 +102,5 @@ pub(crate) fn render(
 
 /// Objects as their JSON.
 pub(crate) fn json_of(objects: Vec<Rendered>) -> Vec<Value> {
-    objects.into_iter().map(|object| object.object).collect()
+    objects.into_iter().map(|object| object.json()).collect()
 }

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Namespace;
 use openchoreo_types::common::PlaneRef;
 
-use super::lanes::{Lane, Phase, Watch};
+use super::lanes::{End, Lane, Phase, Watch};
 use super::passes::is_about_the_plane;
 use super::protocol::{Command, Facts, News, Scope, Trouble, WatchId};
 use super::{Core, Reader, after, backoff};
@@ -60,21 +60,22 @@ impl Core {
                 self.changed(change, None);
             }
             // An answer was faster to tell its end.
-            News::Put(object) if self.gone.contains(&object.uid()) => {}
+            News::Put(object) if self.gone.hides(&object, Source::Watch) => {}
             News::Put(object) => {
+                self.gone.forget(&object.uid());
                 let change = self.world.put_stored(&plane, kind, object, Source::Watch);
                 self.changed(change, None);
             }
             News::Gone(object) => {
                 let key = object.key(kind);
-                self.remove_uid(&plane, &key, &object.uid());
+                self.remove_uid(&plane, &key, &object.uid(), End::Told(object.revision_number()));
             }
             News::ListEnds => {
                 watch.is_listed = true;
                 let (changes, doubtful) = self.world.end_list(&plane, kind);
                 for change in changes {
                     if let Some((_, Some(old), _)) = change.object() {
-                        self.gone.add(old.uid());
+                        self.gone.add(old.uid(), End::Unlisted);
                     }
                     self.changed(Some(change), None);
                 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::kind::ObjectKey;
+use crate::labels::Owner;
 use crate::plan::effects::Effect;
 
 /// Names an item while its object exists.
@@ -54,7 +55,7 @@ pub(super) struct Flight {
     /// The status that is written, to tell its echo from news.
     pub(super) status: Option<Value>,
     /// Owners other than the object itself for which something is written.
-    pub(super) owners: Vec<String>,
+    pub(super) owners: Vec<Owner>,
     /// The generation and content that was planned.
     pub(super) generation: i64,
     pub(super) content: u64,
@@ -237,12 +238,12 @@ impl Items {
 /// For each shared owner that somebody writes for: who does, and who waits.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
-    busy: HashMap<String, Vec<ItemId>>,
+    busy: HashMap<Owner, Vec<ItemId>>,
 }
 
 impl Owners {
     /// Lets an item wait where one of the owners is being written for; whether it waits.
-    pub(super) fn wait(&mut self, id: ItemId, owners: &BTreeSet<String>) -> bool {
+    pub(super) fn wait(&mut self, id: ItemId, owners: &BTreeSet<Owner>) -> bool {
         for owner in owners {
             if let Some(waiting) = self.busy.get_mut(owner) {
                 waiting.push(id);
@@ -252,14 +253,14 @@ impl Owners {
         false
     }
 
-    pub(super) fn claim(&mut self, owners: &[String]) {
+    pub(super) fn claim(&mut self, owners: &[Owner]) {
         for owner in owners {
             self.busy.entry(owner.clone()).or_default();
         }
     }
 
     /// Gives owners back; those who waited, in order.
-    pub(super) fn release(&mut self, owners: &[String]) -> Vec<ItemId> {
+    pub(super) fn release(&mut self, owners: &[Owner]) -> Vec<ItemId> {
         owners.iter().flat_map(|owner| self.busy.remove(owner).unwrap_or_default()).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! What the core knows of the connection to each remote plane.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use jiff::Timestamp;
 use openchoreo_types::common::PlaneRef;
@@ -8,7 +8,7 @@ use openchoreo_types::common::PlaneRef;
 use super::items::ItemId;
 use super::protocol::{Facts, WatchId};
 use crate::kind::{Kind, PlaneKey};
-use crate::world::ServedKinds;
+use crate::world::{ServedKinds, Source, Stored};
 
 /// How far the connection of a plane is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,11 +122,21 @@ pub(super) struct Watch {
     pub(super) failures: u32,
 }
 
-/// Uids of objects that went lately: an answer that was faster on its way than the watch's news of the end must not
-/// bring them back.
+/// How it is known that an object went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// An answer said so: nothing but a restore of the server's store brings it back.
+    Answered,
+    /// A watch told so, at this revision where it is a number. It may only have left what is watched, and come back.
+    Told(Option<u64>),
+    /// A list did not show it; nobody says when it went. It may only have left what is watched, too.
+    Unlisted,
+}
+
+/// Uids of objects that went lately: news that were slower on their way than those of the end must not bring them back.
 #[derive(Debug, Default)]
 pub(super) struct Gone {
-    uids: BTreeSet<String>,
+    uids: HashMap<String, End>,
     order: VecDeque<String>,
 }
 
@@ -134,17 +144,24 @@ impl Gone {
     /// How many are remembered: far more than there are requests in flight.
     const LIMIT: usize = 4096;
 
-    pub(super) fn contains(&self, uid: &str) -> bool {
-        self.uids.contains(uid)
+    /// Whether an object is shown as it was before its end, so that it is not to be believed.
+    pub(super) fn hides(&self, shown: &Stored, by: Source) -> bool {
+        match self.uids.get(&shown.uid()) {
+            None => false,
+            Some(End::Answered) => true,
+            Some(End::Told(end)) => !matches!((*end, shown.revision_number()), (Some(end), Some(shown)) if shown > end),
+            // What a watch tells comes after its list.
+            Some(End::Unlisted) => by == Source::Answer,
+        }
     }
 
-    /// It has been listed after all.
+    /// It has been shown after all.
     pub(super) fn forget(&mut self, uid: &str) {
         self.uids.remove(uid);
     }
 
-    pub(super) fn add(&mut self, uid: String) {
-        if uid.is_empty() || !self.uids.insert(uid.clone()) {
+    pub(super) fn add(&mut self, uid: String, end: End) {
+        if uid.is_empty() || self.uids.insert(uid.clone(), end).is_some() {
             return;
         }
         self.order.push_back(uid);

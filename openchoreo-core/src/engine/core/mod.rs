@@ -23,7 +23,7 @@ use openchoreo_types::common::{PlaneKind, PlaneRef};
 use openchoreo_types::v1alpha1::{BuildPlane, DataPlane};
 
 use crate::kind::{Kind, ObjectKey, PlaneKey};
-use crate::labels;
+use crate::labels::{self, Installation};
 use crate::platform::Platform;
 use crate::world::wake::WakeIndex;
 use crate::world::{Change, PlaneState, Source, Stored, World};
@@ -52,6 +52,8 @@ pub struct CoreSettings {
     pub reconnect: (SignedDuration, SignedDuration),
     /// How long everything that is read in a plane may take to be listed.
     pub listing: SignedDuration,
+    /// Whose objects are ours; where nothing is given, what the uid of the control plane's namespace `kube-system` says.
+    pub installation: Option<Installation>,
     /// Whether planes are connected to. Offline runs set the state of planes themselves.
     pub connects: bool,
 }
@@ -66,6 +68,7 @@ impl Default for CoreSettings {
             backoff: (SignedDuration::from_millis(200), SignedDuration::from_secs(60)),
             reconnect: (SignedDuration::from_millis(500), SignedDuration::from_secs(15)),
             listing: SignedDuration::from_secs(60),
+            installation: None,
             connects: true,
         }
     }
@@ -208,6 +211,7 @@ impl Core {
         if !self.may_plan() {
             return Step::Idle;
         }
+        self.world.set_installation(self.settings.installation.as_ref());
         self.items.fire(now);
         match self.items.next() {
             None if self.wake_waiting() => Step::Nothing,

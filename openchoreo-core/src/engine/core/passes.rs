@@ -11,13 +11,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::{Value, json};
 
 use super::items::{Flight, ItemId, Outcome, Urgency};
-use super::lanes::Phase;
+use super::lanes::{End, Phase};
 use super::protocol::{Answer, Command, Operation, RequestId, Trouble};
 use super::{Core, Reader, UndeclaredUse, after, backoff};
 use crate::conditions::{CommonReason, Finding, READY, merge, shown as conditions};
 use crate::kind::{Kind, ObjectKey, PlaneKey};
-use crate::labels::Owner;
-use crate::plan::effects::{Effect, effects, list_repairs};
+use crate::labels::{self, Installation, Owner};
+use crate::plan::effects::{Effect, Place, effects, list_repairs};
 use crate::plan::{Finalizer, Plan};
 use crate::planner::{AnyPlanner, PlanContext};
 use crate::record::recorded;
@@ -55,7 +55,7 @@ pub(super) struct Doubt {
     /// The uid that an answer showed; empty where no answer came.
     uid: String,
     /// For whom it was to be made, where no answer came.
-    owner: Option<String>,
+    owner: Option<Owner>,
     cluster: ClusterId,
     /// How often it was asked for.
     attempts: u32,
@@ -107,7 +107,7 @@ impl Core {
             show_failure(&mut plan, &live, &message, self.now);
             waves = effects(&plan, &self.world, &key);
         }
-        let own = Owner::object(key.kind.kind, &key.namespace, &key.name).label_value();
+        let own = Owner::object(key.kind.kind, &key.namespace, &key.name);
         // What is shared is looked at by many and written by one at a time.
         if self.owners.wait(id, &shared_owners(&plan, &own)) || self.waits_for_room(id, &waves) {
             return Some(planner.name());
@@ -121,8 +121,8 @@ impl Core {
         if waves.is_empty() {
             return Some(planner.name());
         }
-        let written: BTreeSet<&str> = waves.iter().flatten().filter_map(Effect::owner).collect();
-        let owners: Vec<String> = written.into_iter().filter(|owner| *owner != own).map(str::to_owned).collect();
+        let written: BTreeSet<&Owner> = waves.iter().flatten().filter_map(Effect::owner).collect();
+        let owners: Vec<Owner> = written.into_iter().filter(|owner| **owner != own).cloned().collect();
         self.owners.claim(&owners);
         if let Some(item) = self.items.get_mut(id) {
             item.flight = Some(Box::new(Flight {
@@ -192,7 +192,7 @@ impl Core {
 
     /// Notes a planner that uses kinds which nothing watches: its object would miss news of them.
     fn check_uses(&mut self, planner: &dyn AnyPlanner, key: &ObjectKey, plan: &Plan, reads: &ReadSet) {
-        let wanted = plan.wanted.iter().map(|wanted| (wanted.plane == PlaneKey::Control, wanted.key.kind));
+        let wanted = plan.wanted.iter().map(|wanted| (wanted.plane == PlaneKey::Control, wanted.object.kind()));
         let mut used = reads.kinds().iter().copied().chain(wanted);
         let is_watched = |used: &(bool, Kind)| used.1 == key.kind || self.watched.contains(used);
         if let Some((is_control, kind)) = used.find(|used| !is_watched(used)) {
@@ -303,10 +303,14 @@ impl Core {
     fn send_effect(&mut self, id: ItemId, effect: Effect) {
         let manager = self.manager_of(id);
         let (operation, what) = match effect {
-            Effect::Apply { ref wanted, repair: true } => {
-                (Operation::Get { key: wanted.key.clone() }, What::BeforeRepair(effect))
+            Effect::Apply { place: Place::Taken { ref owned_by }, .. } => {
+                let outcome = Outcome::Terminal(taken(owned_by));
+                return self.count_down(id, &effect, outcome);
             }
-            effect => (operation(&effect, manager), What::Effect(effect)),
+            Effect::Apply { ref wanted, place: Place::Altered } => {
+                (Operation::Get { key: wanted.key().clone() }, What::BeforeRepair(effect))
+            }
+            effect => (operation(&effect, manager, self.world.installation()), What::Effect(effect)),
         };
         let plane = match &what {
             What::Effect(effect) | What::BeforeRepair(effect) | What::Repair(effect) => effect.plane().clone(),
@@ -343,9 +347,9 @@ impl Core {
 
     /// Asks whether an object was made although no answer says so. Its owner does not count as clean meanwhile: what it
     /// wants next may be elsewhere, and nobody would look here again.
-    fn doubt_unheard(&mut self, plane: &PlaneKey, key: &ObjectKey, owner: &str) {
+    fn doubt_unheard(&mut self, plane: &PlaneKey, key: &ObjectKey, owner: &Owner) {
         if self.world.doubt(plane, key, owner) {
-            let (cluster, owner) = (self.world.cluster_id(plane), Some(owner.to_owned()));
+            let (cluster, owner) = (self.world.cluster_id(plane), Some(owner.clone()));
             self.ask_for(plane, Doubt { key: key.clone(), uid: String::new(), owner, cluster, attempts: 0 });
         }
     }
@@ -428,13 +432,13 @@ impl Core {
             (_, What::Existence(doubt)) => match answer {
                 Answer::Object(live) => {
                     if live.uid() != doubt.uid {
-                        self.remove_uid(&plane, &doubt.key, &doubt.uid);
+                        self.remove_uid(&plane, &doubt.key, &doubt.uid, End::Answered);
                     }
                     self.put_answer(&plane, doubt.key.kind, live, None);
                     self.settle(&doubt);
                 }
                 Answer::NotFound(_) => {
-                    self.remove_uid(&plane, &doubt.key, &doubt.uid);
+                    self.remove_uid(&plane, &doubt.key, &doubt.uid, End::Answered);
                     self.settle(&doubt);
                 }
                 Answer::Done | Answer::Conflict(_) | Answer::Refused(_) | Answer::Failed(_) | Answer::Withheld => {
@@ -454,7 +458,7 @@ impl Core {
                 if let Some(metadata) = json.get_mut("metadata") {
                     metadata["resourceVersion"] = live.resource_version().into();
                 }
-                list_repairs(&json, &wanted.object)
+                list_repairs(&json, &wanted.marked(self.world.installation()))
             }
             _ => Vec::new(),
         };
@@ -473,7 +477,8 @@ impl Core {
         if !self.is_leading {
             return self.count_down(id, &effect, Outcome::Stale);
         }
-        let (plane, operation) = (effect.plane().clone(), operation(&effect, self.manager_of(id)));
+        let (plane, operation) =
+            (effect.plane().clone(), operation(&effect, self.manager_of(id), self.world.installation()));
         self.send(Some(id), plane, operation, What::Effect(effect));
     }
 
@@ -484,7 +489,7 @@ impl Core {
             Answer::Object(live) => {
                 if let Effect::Apply { wanted, .. } = effect {
                     // Servers normalize what they are given; whatever came of it is what was wanted.
-                    live.note_holds(wanted.number());
+                    live.note_holds(wanted.print());
                 }
                 let is_gone = match effect {
                     Effect::Finalizers { finalizers, .. } => live.is_deleting() && finalizers.is_empty(),
@@ -493,7 +498,7 @@ impl Core {
                     Effect::Status { .. } | Effect::Apply { .. } => false,
                 };
                 if is_gone {
-                    self.remove_uid(plane, key, &live.uid());
+                    self.remove_uid(plane, key, &live.uid(), End::Answered);
                 } else {
                     self.put_answer(plane, key.kind, live, Some(id));
                 }
@@ -501,22 +506,22 @@ impl Core {
             }
             Answer::Done => {
                 if let Effect::Delete(deletion) = effect {
-                    self.remove_uid(plane, key, &deletion.uid);
+                    self.remove_uid(plane, key, &deletion.uid, End::Answered);
                 }
                 Outcome::Done
             }
             Answer::NotFound(message) => match effect {
                 Effect::Delete(deletion) => {
-                    self.remove_uid(plane, key, &deletion.uid);
+                    self.remove_uid(plane, key, &deletion.uid, End::Answered);
                     Outcome::Done
                 }
                 Effect::Finalizers { uid, .. } => {
-                    self.remove_uid(plane, key, uid);
+                    self.remove_uid(plane, key, uid, End::Answered);
                     Outcome::Stale
                 }
                 Effect::Status { object, .. } => {
                     let uid = object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
-                    self.remove_uid(plane, key, uid);
+                    self.remove_uid(plane, key, uid, End::Answered);
                     Outcome::Stale
                 }
                 Effect::Apply { .. } => Outcome::Transient(message),
@@ -546,7 +551,7 @@ impl Core {
 
     /// Puts an object as an answer showed it. The watch may have been faster: what it has told to be gone stays gone.
     pub(super) fn put_answer(&mut self, plane: &PlaneKey, kind: Kind, live: Stored, by: Option<ItemId>) {
-        if self.gone.contains(&live.uid()) {
+        if self.gone.hides(&live, Source::Answer) {
             return;
         }
         let change = self.world.put_stored(plane, kind, live, Source::Answer);
@@ -554,8 +559,8 @@ impl Core {
     }
 
     /// Takes an object away that is known to be gone, if what is held is that object and not its successor.
-    pub(super) fn remove_uid(&mut self, plane: &PlaneKey, key: &ObjectKey, uid: &str) {
-        self.gone.add(uid.to_owned());
+    pub(super) fn remove_uid(&mut self, plane: &PlaneKey, key: &ObjectKey, uid: &str, end: End) {
+        self.gone.add(uid.to_owned(), end);
         if self.world.get(plane, key).is_some_and(|live| live.uid() == uid) {
             let change = self.world.remove(plane, key);
             self.changed(change, None);
@@ -653,13 +658,22 @@ fn describe(effect: &Effect) -> String {
     match effect {
         Effect::Finalizers { .. } => "cannot set the finalizer".to_owned(),
         Effect::Status { .. } => "cannot write the status".to_owned(),
-        Effect::Apply { wanted, .. } => format!("cannot apply {} to {}", wanted.key, wanted.plane),
+        Effect::Apply { wanted, .. } => format!("cannot apply {} to {}", wanted.key(), wanted.plane),
         Effect::Delete(deletion) => format!("cannot delete {} from {}", deletion.key, deletion.plane),
     }
 }
 
+/// Why an object is not applied that has the name of another installation's.
+fn taken(owned_by: &str) -> String {
+    let owner = labels::OWNER;
+    format!(
+        "it exists and is marked as that of `{owned_by}` in another installation; if that one is gone, remove the label \
+         `{owner}` of the object, or give this installation the identity of that one"
+    )
+}
+
 /// The request that an effect is.
-fn operation(effect: &Effect, manager: String) -> Operation {
+fn operation(effect: &Effect, manager: String, installation: &Installation) -> Operation {
     match effect {
         Effect::Finalizers { key, finalizers, seen, uid } => {
             Operation::Patch { key: key.clone(), operations: finalizer_patch(seen, finalizers, uid) }
@@ -668,7 +682,8 @@ fn operation(effect: &Effect, manager: String) -> Operation {
             Operation::Apply { key: key.clone(), manager, object: object.clone(), to_status: true }
         }
         Effect::Apply { wanted, .. } => {
-            Operation::Apply { key: wanted.key.clone(), manager, object: wanted.object.clone(), to_status: false }
+            let (key, object) = (wanted.key().clone(), wanted.marked(installation));
+            Operation::Apply { key, manager, object, to_status: false }
         }
         Effect::Delete(deletion) => Operation::Delete { key: deletion.key.clone(), uid: deletion.uid.clone() },
     }
@@ -687,7 +702,7 @@ fn finalizer_patch(seen: &[String], finalizers: &[String], uid: &str) -> Value {
 }
 
 /// The owners other than the object itself for which a plan writes or prunes.
-fn shared_owners(plan: &Plan, own: &str) -> BTreeSet<String> {
+fn shared_owners(plan: &Plan, own: &Owner) -> BTreeSet<Owner> {
     let wanted = plan.wanted.iter().map(|wanted| &wanted.owner);
     let owners = wanted.chain(plan.prunes.iter().map(|prune| &prune.owner));
     owners.filter(|owner| *owner != own).cloned().collect()

@@ -302,3 +302,34 @@ fn what_may_have_been_made_holds_back_its_owner_until_that_is_known() {
     assert!(script.server("one").get(&map_key("m")).is_none());
     assert!(script.control().get(&key("w")).is_none());
 }
+
+#[test]
+fn an_object_that_lost_our_label_is_seen_again_when_it_has_it_again() {
+    // By the watch, by an answer that is faster, and where a list was between the two.
+    for (is_silent, relists) in [(false, false), (true, false), (false, true)] {
+        let mut script = with_map();
+        let mut stripped = script.server("one").get(&map_key("m")).unwrap().clone();
+        stripped["metadata"]["labels"] = json!({});
+        if relists {
+            silence(&mut script);
+        }
+        script.server("one").write(map_kind(), stripped.clone());
+        if relists {
+            script.tell("one", map_kind(), News::ListBegins);
+            script.tell("one", map_kind(), News::ListEnds);
+            listen(&mut script);
+        } else {
+            script.requests(|_, _| Fate::Held);
+            script.run();
+            assert_eq!(seen(&script), None, "it has left what is watched");
+        }
+        if is_silent {
+            silence(&mut script);
+        }
+        script.serve();
+        script.release_all();
+        script.pass_seconds(1);
+        let shown = seen(&script).unwrap_or_else(|| panic!("it is seen: {is_silent} {relists}"));
+        assert_eq!(shown["metadata"]["uid"], stripped["metadata"]["uid"]);
+    }
+}

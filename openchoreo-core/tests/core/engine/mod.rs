@@ -4,6 +4,7 @@ mod any_history;
 mod clusters;
 mod connections;
 mod history;
+mod installations;
 mod kinds;
 mod leading;
 mod planning;

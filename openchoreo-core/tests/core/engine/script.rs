@@ -68,6 +68,8 @@ struct Follower {
     scope: Scope,
     /// How much of the server's history it has told; nothing before its list.
     told: Option<usize>,
+    /// The uids that it has told of and not told to be gone.
+    shown: BTreeSet<String>,
 }
 
 /// See the module.
@@ -282,7 +284,7 @@ impl Script {
         match command {
             Command::Watch { watch, plane, kind, scope } => {
                 let server = self.leads_to.get(&plane).expect("only planes that answered are watched").clone();
-                self.watches.insert(watch, Follower { plane, server, kind, scope, told: None });
+                self.watches.insert(watch, Follower { plane, server, kind, scope, told: None, shown: BTreeSet::new() });
             }
             Command::StopWatching(watch) => {
                 self.watches.remove(&watch).expect("what is stopped was begun");
@@ -412,18 +414,28 @@ impl Script {
                 Scope::Labelled(label, value) => object["metadata"]["labels"][label] == value,
             };
             let stored = |object: &Value| Stored::new(kind, object.clone()).expect("it has a name");
+            let uid = |object: &Value| object["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
             match follower.told {
                 None => {
                     news.push((*watch, News::ListBegins));
                     let listed = server.objects.iter().filter(|(key, object)| key.kind == kind && is_in(object));
-                    news.extend(listed.map(|(_, object)| (*watch, News::Listed(stored(object)))));
+                    for (_, object) in listed {
+                        follower.shown.insert(uid(object));
+                        news.push((*watch, News::Listed(stored(object))));
+                    }
                     news.push((*watch, News::ListEnds));
                 }
                 Some(told) => {
                     let new = server.history.iter().skip(told);
-                    for happened in new.filter(|happened| happened.key.kind == kind && is_in(&happened.object)) {
-                        let object = stored(&happened.object);
-                        news.push((*watch, if happened.is_gone { News::Gone(object) } else { News::Put(object) }));
+                    for happened in new.filter(|happened| happened.key.kind == kind) {
+                        let (object, uid) = (stored(&happened.object), uid(&happened.object));
+                        if is_in(&happened.object) && !happened.is_gone {
+                            follower.shown.insert(uid);
+                            news.push((*watch, News::Put(object)));
+                        } else if follower.shown.remove(&uid) {
+                            // What leaves the scope of a watch is gone for it.
+                            news.push((*watch, News::Gone(object)));
+                        }
                     }
                 }
             }

@@ -166,7 +166,7 @@ impl AnyPlanner for WantingPlanner {
         }
         let owners: Vec<&Owner> = owners.iter().collect();
         let settled = settle(cx, &mut plan, &owners, &recorded, plane.as_ref());
-        let is_left = cx.has_any(&PlaneKey::Control, &owner.label_value());
+        let is_left = cx.has_any(&PlaneKey::Control, &owner);
         if object.is_deleting() && settled.is_clean() && !is_left {
             plan.finalizer = Finalizer::Release(FINALIZER);
         }
@@ -207,7 +207,7 @@ fn rendered(kind: &str, name: &str, value: &Value) -> Rendered {
     if !kind.namespaced {
         object["metadata"] = json!({ "name": name });
     }
-    Rendered { kind, object }
+    Rendered::of_json(kind, object)
 }
 
 /// Stands in for the planner of Deployments, which record planes: it leaves them as they are.

@@ -38,12 +38,12 @@ impl Cell {
     }
 
     /// The cell that a namespace of a plane says it is, if its owner label agrees.
-    fn of_namespace(live: &Stored) -> Option<Self> {
+    fn of_namespace(cx: &PlanContext<'_>, live: &Stored) -> Option<Self> {
         let metadata = live.metadata();
         let said = metadata.annotations.get(labels::OWNED_BY)?.strip_prefix("Cell/")?;
         let mut parts = said.splitn(3, '/').map(str::to_owned);
         let cell = Self { organization: parts.next()?, project: parts.next()?, environment: parts.next()? };
-        (metadata.labels.get(labels::OWNER) == Some(&cell.owner().label_value())).then_some(cell)
+        (metadata.labels.get(labels::OWNER) == Some(&cx.label_of(&cell.owner()))).then_some(cell)
     }
 }
 
@@ -117,10 +117,10 @@ fn has_objects(cx: &PlanContext<'_>, key: &ObjectKey, cell: &Cell, plane: &Plane
 
 /// The cells that objects of an owner are in.
 fn cells_of(cx: &PlanContext<'_>, owner: &Owner, plane: &PlaneKey) -> BTreeSet<Cell> {
-    let owned = cx.at(plane).owned_by(&owner.label_value());
+    let owned = cx.at(plane).owned_by(owner);
     let namespaces =
         owned.into_iter().filter_map(|(key, _)| cx.at(plane).stored(&ObjectKey::of::<Namespace>("", key.namespace)));
-    namespaces.filter_map(|live| Cell::of_namespace(&live)).collect()
+    namespaces.filter_map(|live| Cell::of_namespace(cx, &live)).collect()
 }
 
 /// Whether a status records a plane.

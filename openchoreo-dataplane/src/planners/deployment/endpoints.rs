@@ -110,7 +110,7 @@ fn standing(cx: &PlanContext<'_>, deployment: &Deployment, place: &Place, name: 
         .label(labels::DEPLOYMENT_TRACK, track_name(&place.track))
         .label(labels::ENVIRONMENT, place.environment.as_str())
         .label(labels::NAME, name);
-    let ours = owner_of(deployment).label_value();
+    let ours = cx.label_of(&owner_of(deployment));
     let mut made = cx.control().list_stored_written(&Select { kind: Kind::of::<Endpoint>(), ..select });
     made.retain(|(_, live)| live.label(labels::OWNER).is_some() && !live.is_deleting());
     made.into_iter().min_by_key(|(_, live)| !live.has_label(labels::OWNER, &ours)).map(|(key, _)| key.name)

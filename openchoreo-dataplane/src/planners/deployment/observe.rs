@@ -36,9 +36,9 @@ pub(super) fn ready(
         let is_workload = index >= first_of_workload;
         match health(cx, renderer, wanted, is_workload) {
             Health::Healthy => {}
-            Health::Degraded(why) => degraded.push(format!("{}: {why}", wanted.key)),
-            Health::Progressing(why) => progressing.push(format!("{}: {why}", wanted.key)),
-            Health::Suspended(why) => suspended.push(format!("{}: {why}", wanted.key)),
+            Health::Degraded(why) => degraded.push(format!("{}: {why}", wanted.key())),
+            Health::Progressing(why) => progressing.push(format!("{}: {why}", wanted.key())),
+            Health::Suspended(why) => suspended.push(format!("{}: {why}", wanted.key())),
         }
     }
     let (reason, mut lines) = if !degraded.is_empty() {
@@ -55,11 +55,11 @@ pub(super) fn ready(
 }
 
 fn health(cx: &PlanContext<'_>, renderer: &dyn ComponentRenderer, wanted: &Wanted, is_workload: bool) -> Health {
-    let Some(live) = cx.at(&wanted.plane).stored(&wanted.key) else {
+    let Some(live) = cx.at(&wanted.plane).stored(wanted.key()) else {
         return Health::Progressing("it is being made".to_owned());
     };
-    if !wanted.is_held_by(&live) {
+    if !cx.is_held(wanted, &live) {
         return Health::Progressing("its latest change is being applied".to_owned());
     }
-    if is_workload { renderer.health(wanted.key.kind, &live) } else { Health::Healthy }
+    if is_workload { renderer.health(wanted.key().kind, &live) } else { Health::Healthy }
 }

@@ -1,6 +1,6 @@
 //! The objects of a Deployment in its data plane: all of them, or an error and none.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use openchoreo_core::conditions::Finding;
 use openchoreo_core::extension::{CellContext, RenderError, WorkloadContext, chain};
@@ -120,23 +120,24 @@ fn check(
     let renderer = || format!("the renderer of component type `{}`", source.renderer.component_type());
     let kinds = source.renderer.kinds();
     let plane = cx.at(&place.target.plane);
-    let mut seen = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for rendered in workload {
-        let text =
-            |pointer: &str| rendered.object.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
-        let name = text("/metadata/name").to_owned();
-        let object = format!("{} `{name}`", rendered.kind.kind);
-        if !kinds.contains(&rendered.kind) {
+        let key = rendered.key();
+        let object = format!("{} `{}`", key.kind.kind, key.name);
+        if !kinds.contains(&key.kind) {
             return Err(RenderError::Unsupported { what: object, by: renderer() });
         }
-        if text("/metadata/namespace") != namespace.as_str() {
+        if key.namespace != namespace.as_str() {
             let problem = format!("must be `{namespace}`, the namespace of the project in the environment");
             return Err(RenderError::field(object, "metadata.namespace", problem));
         }
-        if !plane.serves(rendered.kind) {
+        if !plane.serves(key.kind) {
             return Err(RenderError::Unsupported { what: object, by: place.target.plane.to_string() });
         }
-        if seen.insert((rendered.kind, name), ()).is_some() {
+        if key.name.is_empty() {
+            return Err(RenderError::field(object, "metadata.name", format!("is not given by {}", renderer())));
+        }
+        if !seen.insert(key) {
             return Err(RenderError::field(object, "metadata.name", format!("is given twice by {}", renderer())));
         }
     }

@@ -92,7 +92,7 @@ pub(super) fn heir(cx: &PlanContext<'_>, deployment: &Deployment) -> Option<Stri
             Standing::Broken => return None,
             Standing::Able(outcome) => outcome,
         };
-        let ours = owner_of(deployment).label_value();
+        let ours = cx.label_of(&owner_of(deployment));
         let is_left = |wanted: &Wanted| live(cx, wanted).is_some_and(|live| live.has_label(labels::OWNER, &ours));
         let whole = cx.get::<Deployment>(place.scope.namespace(), name_of(&**rival))?;
         return (!is_refused(&*whole) && outcome.own().iter().any(is_left)).then(|| name_of(&*whole).to_owned());
@@ -144,13 +144,13 @@ fn standing<'p>(cx: &PlanContext<'p>, deployment: &Deployment) -> Standing<'p> {
 }
 
 fn is_ready(cx: &PlanContext<'_>, outcome: &Outcome<'_>) -> bool {
-    let is_there = |wanted: &Wanted| live(cx, wanted).is_some_and(|live| wanted.is_held_by(&live));
+    let is_there = |wanted: &Wanted| live(cx, wanted).is_some_and(|live| cx.is_held(wanted, &live));
     outcome.own().iter().all(is_there) && outcome.ready(cx, &[]).reason.status == ConditionStatus::True
 }
 
 /// A wanted object as it is.
 fn live(cx: &PlanContext<'_>, wanted: &Wanted) -> Option<Arc<Stored>> {
-    cx.at(&wanted.plane).stored_written(&wanted.key)
+    cx.at(&wanted.plane).stored_written(wanted.key())
 }
 
 /// Whether an object in the place's namespace of the plane is a Deployment's own.
@@ -158,6 +158,6 @@ fn owns_any(cx: &PlanContext<'_>, deployment: &Deployment, place: &Place) -> boo
     let Ok(namespace) = cx.platform().naming().cell_namespace(&place.scope.cell(&place.environment)) else {
         return false;
     };
-    let owned = cx.at(&place.target.plane).owned_by(&owner_of(deployment).label_value());
+    let owned = cx.at(&place.target.plane).owned_by(&owner_of(deployment));
     owned.iter().any(|(key, _)| key.namespace == namespace.as_str())
 }
