@@ -7,19 +7,22 @@
 //! 1. what must be known before anything is written elsewhere: the finalizer, and the status where it records a plane
 //!    that is not recorded yet;
 //! 2. revocations: what exposes something and is no longer wanted. They never wait for what takes its place;
-//! 3. what is wanted, namespaces before what protects and configures before what runs and exposes;
-//! 4. other deletions, when everything wanted is there;
+//! 3. what is wanted: namespaces, what protects and configures, what runs, what exposes, in this order;
+//! 4. other deletions, when everything wanted is there, in the reverse of that order: what runs is gone before what
+//!    isolates it goes, and what is in a namespace that goes, goes with it;
 //! 5. the status otherwise;
 //! 6. letting the object go.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Deletion, Finalizer, Plan, Wanted};
+use super::{Deletion, Finalizer, Plan, Prune, Wanted};
 use crate::kind::{Kind, ObjectKey, PlaneKey};
 use crate::labels::{self, Owner};
 use crate::record;
-use crate::world::{Stored, World};
+use crate::world::{ClusterId, Stored, World};
 
 /// What has the name of an object that is to be applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -141,10 +144,10 @@ pub fn effects(plan: &Plan, world: &World, object: &ObjectKey) -> Vec<Vec<Effect
         let is_recorded = records.iter().all(|plane| recorded.contains(plane));
         if is_recorded { report.push(effect) } else { first.push(effect) }
     }
-    let (revocations, deletions) = deletions(plan, world);
-    let mut waves = vec![first, revocations];
+    let mut deletions = deletions(plan, world);
+    let mut waves = vec![first, deletions.remove(&Rank::Exposure).unwrap_or_default()];
     waves.extend(applies(plan, world));
-    waves.push(deletions);
+    waves.extend(deletions.into_values().rev());
     waves.push(report);
     waves.push(last);
     waves.retain(|wave| !wave.is_empty());
@@ -180,7 +183,8 @@ fn applies(plan: &Plan, world: &World) -> Vec<Vec<Effect>> {
     waves
 }
 
-/// What depends on what, by kind: everything of a rank may go out together when the ranks before it are there.
+/// What depends on what, by kind: everything of a rank may be applied together when the ranks before it are there, and
+/// deleted together when the ranks after it are gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     /// Where everything else is.
@@ -189,8 +193,10 @@ enum Rank {
     Guard,
     /// A kind that is not known here: each object waits for the one before it.
     Unknown,
-    /// What runs and what exposes.
+    /// What runs.
     Work,
+    /// What lets traffic in: taking it away takes an address away.
+    Exposure,
 }
 
 impl Rank {
@@ -203,42 +209,64 @@ impl Rank {
             | ("cilium.io", _)
             | ("secrets-store.csi.x-k8s.io", _)
             | ("gateway.envoyproxy.io", _) => Self::Guard,
-            ("", "Service" | "Pod")
-            | ("apps" | "batch" | "autoscaling" | "argoproj.io" | "openchoreo.dev", _)
-            | ("gateway.networking.k8s.io", "HTTPRoute" | "GRPCRoute") => Self::Work,
+            ("gateway.networking.k8s.io", "HTTPRoute" | "GRPCRoute")
+            | ("networking.k8s.io", "Ingress")
+            | ("openchoreo.dev", "Endpoint") => Self::Exposure,
+            ("", "Service" | "Pod") | ("apps" | "batch" | "autoscaling" | "argoproj.io" | "openchoreo.dev", _) => {
+                Self::Work
+            }
             _ => Self::Unknown,
         }
     }
 }
 
-/// Whether objects of a kind let traffic in: taking one away takes an address away.
-fn is_exposure(kind: Kind) -> bool {
-    matches!(
-        (kind.group, kind.kind),
-        ("gateway.networking.k8s.io", "HTTPRoute" | "GRPCRoute")
-            | ("networking.k8s.io", "Ingress")
-            | ("openchoreo.dev", "Endpoint")
-    )
+/// What is to be deleted, by rank. Of what is pruned in a cluster, nothing goes while something of a higher rank is still
+/// there.
+fn deletions(plan: &Plan, world: &World) -> BTreeMap<Rank, Vec<Effect>> {
+    let explicit =
+        plan.deletions.iter().cloned().map(|deletion| (Rank::of(deletion.key.kind).max(Rank::Work), deletion));
+    let mut all: Vec<(Rank, Deletion)> = explicit.collect();
+    for pruned in pruned(plan, world).into_values() {
+        let still_there = pruned.iter().filter(|(_, _, is_going)| *is_going).map(|(rank, _, _)| *rank).max();
+        let namespaces: BTreeSet<String> = pruned
+            .iter()
+            .filter(|(rank, ..)| *rank == Rank::Namespace)
+            .map(|(_, gone, _)| gone.key.name.clone())
+            .collect();
+        let goes_now = |(rank, deletion, is_going): &(Rank, Deletion, bool)| {
+            let goes_with_its_namespace = *rank < Rank::Work && namespaces.contains(&deletion.key.namespace);
+            !is_going && !goes_with_its_namespace && still_there.is_none_or(|higher| *rank >= higher)
+        };
+        all.extend(pruned.into_iter().filter(goes_now).map(|(rank, deletion, _)| (rank, deletion)));
+    }
+    let mut seen = BTreeSet::new();
+    all.retain(|(_, deletion)| seen.insert((deletion.key.clone(), deletion.uid.clone())));
+    let mut by_rank: BTreeMap<Rank, Vec<Effect>> = BTreeMap::new();
+    for (rank, deletion) in all {
+        by_rank.entry(rank).or_default().push(Effect::Delete(deletion));
+    }
+    by_rank
 }
 
-/// What is to be deleted: revocations, and the rest.
-fn deletions(plan: &Plan, world: &World) -> (Vec<Effect>, Vec<Effect>) {
-    let mut all: Vec<Deletion> = plan.deletions.clone();
-    for prune in &plan.prunes {
-        for (key, live) in world.owned_by(&prune.plane, &prune.owner) {
-            let is_wanted =
-                |wanted: &Wanted| *wanted.key() == key && world.is_same_cluster(&wanted.plane, &prune.plane);
-            if !live.is_deleting() && !plan.wanted.iter().any(is_wanted) {
-                let owner = Some(prune.owner.clone());
-                all.push(Deletion { plane: prune.plane.clone(), key, uid: live.uid(), owner });
+/// What owners have and the plan does not want, by cluster, with its rank and whether it is going already.
+fn pruned(plan: &Plan, world: &World) -> BTreeMap<ClusterId, Vec<(Rank, Deletion, bool)>> {
+    let mut pruned: BTreeMap<ClusterId, Vec<_>> = BTreeMap::new();
+    for Prune { plane, owner } in &plan.prunes {
+        for (key, live) in world.owned_by(plane, owner) {
+            let is_wanted = |wanted: &Wanted| *wanted.key() == key && world.is_same_cluster(&wanted.plane, plane);
+            if !plan.wanted.iter().any(is_wanted) {
+                let deletion = Deletion { plane: plane.clone(), key, uid: live.uid(), owner: Some(owner.clone()) };
+                let here = pruned.entry(world.cluster_id(plane)).or_default();
+                here.push((Rank::of(deletion.key.kind), deletion, live.is_deleting()));
             }
         }
     }
-    let mut seen = std::collections::BTreeSet::new();
-    all.retain(|deletion| seen.insert((deletion.key.clone(), deletion.uid.clone())));
-    let (revocations, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|deletion| is_exposure(deletion.key.kind));
-    let effects = |deletions: Vec<Deletion>| deletions.into_iter().map(Effect::Delete).collect();
-    (effects(revocations), effects(others))
+    pruned
+}
+
+/// Whether objects of a kind have pods that end some time after them, unless their deletion waits for that.
+pub(crate) fn runs_pods(kind: Kind) -> bool {
+    matches!(kind.group, "apps" | "batch" | "argoproj.io")
 }
 
 fn status_patch(key: &ObjectKey, live: &Stored, status: &Value) -> Value {

@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::kind::ObjectKey;
+use crate::kind::{ObjectKey, PlaneKey};
 use crate::labels::Owner;
 use crate::plan::effects::Effect;
 
@@ -54,6 +54,8 @@ pub(super) struct Flight {
     pub(super) outcome: Outcome,
     /// The status that is written, to tell its echo from news.
     pub(super) status: Option<Value>,
+    /// Planes where something that was deleted is still there, so that nothing that waits for its end is deleted.
+    pub(super) left_in: BTreeSet<PlaneKey>,
     /// Owners other than the object itself for which something is written.
     pub(super) owners: Vec<Owner>,
     /// The generation and content that was planned.
@@ -61,6 +63,19 @@ pub(super) struct Flight {
     pub(super) content: u64,
     /// Whether the failure of this pass is being written to the status.
     pub(super) is_reporting: bool,
+}
+
+impl Flight {
+    /// The effects that go out next.
+    pub(super) fn next_wave(&mut self) -> Option<Vec<Effect>> {
+        loop {
+            let mut wave = self.waves.pop_front()?;
+            wave.retain(|effect| !matches!(effect, Effect::Delete(deletion) if self.left_in.contains(&deletion.plane)));
+            if !wave.is_empty() {
+                return Some(wave);
+            }
+        }
+    }
 }
 
 /// How the effects of a pass have gone so far, the worst last.

@@ -17,8 +17,8 @@ use super::{Core, Reader, UndeclaredUse, after, backoff};
 use crate::conditions::{CommonReason, Finding, READY, merge, shown as conditions};
 use crate::kind::{Kind, ObjectKey, PlaneKey};
 use crate::labels::{self, Installation, Owner};
-use crate::plan::effects::{Effect, Place, effects, list_repairs};
-use crate::plan::{Finalizer, Plan};
+use crate::plan::effects::{Effect, Place, effects, list_repairs, runs_pods};
+use crate::plan::{Deletion, Finalizer, Plan};
 use crate::planner::{AnyPlanner, PlanContext};
 use crate::record::recorded;
 use crate::remote::clean_everywhere;
@@ -130,6 +130,7 @@ impl Core {
                 pending: 0,
                 outcome: Outcome::Done,
                 status: plan.status,
+                left_in: BTreeSet::new(),
                 owners,
                 generation: live.generation(),
                 content: live.content(),
@@ -292,7 +293,7 @@ impl Core {
         let Some(item) = self.items.get_mut(id) else { return };
         let Some(flight) = item.flight.as_mut() else { return };
         let is_stopped = flight.outcome != Outcome::Done || (item.again.is_some() && !flight.is_reporting);
-        let wave = if is_stopped || !is_leading { None } else { flight.waves.pop_front() };
+        let wave = if is_stopped || !is_leading { None } else { flight.next_wave() };
         let Some(wave) = wave else { return self.land(id) };
         flight.pending = wave.len();
         for effect in wave {
@@ -497,6 +498,12 @@ impl Core {
                     Effect::Delete(_) => !live.is_deleting(),
                     Effect::Status { .. } | Effect::Apply { .. } => false,
                 };
+                if let Effect::Delete(deletion) = effect
+                    && !is_gone
+                    && let Some(flight) = self.items.get_mut(id).and_then(|item| item.flight.as_mut())
+                {
+                    flight.left_in.insert(deletion.plane.clone());
+                }
                 if is_gone {
                     self.remove_uid(plane, key, &live.uid(), End::Answered);
                 } else {
@@ -685,7 +692,9 @@ fn operation(effect: &Effect, manager: String, installation: &Installation) -> O
             let (key, object) = (wanted.key().clone(), wanted.marked(installation));
             Operation::Apply { key, manager, object, to_status: false }
         }
-        Effect::Delete(deletion) => Operation::Delete { key: deletion.key.clone(), uid: deletion.uid.clone() },
+        Effect::Delete(Deletion { key, uid, .. }) => {
+            Operation::Delete { key: key.clone(), uid: uid.clone(), awaits_parts: runs_pods(key.kind) }
+        }
     }
 }
 

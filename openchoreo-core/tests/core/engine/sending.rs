@@ -7,7 +7,8 @@ use openchoreo_core::kind::{Kind, ObjectKey};
 use serde_json::json;
 
 use super::script::{Fate, Script, key, map_key, maps, no_answer, route_key};
-use super::wanting::{platform, wanting};
+use super::server::served;
+use super::wanting::{contraption, platform, wanting};
 
 fn is_remote(line: &str) -> bool {
     line.ends_with(" one")
@@ -317,4 +318,84 @@ fn a_list_that_was_changed_by_hand_is_put_right_only_at_the_revision_that_was_re
     script.pass_seconds(10);
     assert_eq!(script.lines(before)[..2], ["get m one", "patch m one"]);
     assert_eq!(script.servers["one"].get(&map_key("m")).unwrap()["spec"]["value"], json!([1]));
+}
+
+/// A script with a `Wanting` that wants a namespace with something of every rank in it, and a map elsewhere.
+fn with_all_ranks() -> Script {
+    let mut script = Script::new(platform(&[]), &[]);
+    script.add_server("one");
+    script.server("one").kinds.extend(served(&[contraption()]));
+    script.register("one", "one");
+    let object = |kind: &str, name: &str| json!({ "kind": kind, "name": name, "value": 1 });
+    let objects = [
+        object("Namespace", "n"),
+        object("ConfigMap", "n/inside"),
+        object("ConfigMap", "outside"),
+        object("Contraption", "n/works"),
+        object("HTTPRoute", "n/leads-in"),
+    ];
+    script.want("w", json!({ "plane": "one", "objects": objects }));
+    script.pass_seconds(2);
+    assert_eq!(script.ready("w").1, "Satisfied");
+    script
+}
+
+fn deletions(script: &Script, since: usize) -> Vec<String> {
+    script.lines(since).into_iter().filter(|line| line.starts_with("delete ")).collect()
+}
+
+#[test]
+fn what_lets_in_goes_before_what_runs_and_that_is_gone_before_what_isolates_it_goes() {
+    let mut script = with_all_ranks();
+    script.server("one").is_slow = true;
+    let before = script.sent.len();
+    script.delete(&key("w"));
+    script.pass_seconds(600);
+    assert_eq!(deletions(&script, before), ["delete leads-in one", "delete works one"]);
+    assert!(script.control().get(&key("w")).is_some(), "its pods have not ended");
+    let before = script.sent.len();
+    script.server("one").end_parts();
+    script.pass_seconds(1);
+    // What is in the namespace goes with it.
+    assert_eq!(deletions(&script, before), ["delete outside one", "delete n one"]);
+    assert!(script.control().get(&key("w")).is_none());
+}
+
+#[test]
+fn nothing_that_isolates_goes_when_the_end_of_what_runs_is_not_known() {
+    let all = ["leads-in", "works", "outside", "n"];
+    for (number, fails) in all.iter().enumerate() {
+        let mut script = with_all_ranks();
+        let before = script.sent.len();
+        let refused = (*fails).to_owned();
+        script.requests(move |plane, operation| {
+            let is_it = plane.remote().is_some() && operation.key().name == refused;
+            if is_it { Fate::Answered(Answer::Failed(no_answer("reset"))) } else { Fate::Served }
+        });
+        script.delete(&key("w"));
+        script.pass_seconds(30);
+        let mut sent = deletions(&script, before);
+        sent.dedup();
+        let expected: Vec<String> = all[..=number].iter().map(|name| format!("delete {name} one")).collect();
+        assert_eq!(sent, expected);
+        script.restart();
+        script.serve();
+        script.pass_seconds(90);
+        assert!(script.control().get(&key("w")).is_none());
+        assert_eq!(script.server("one").objects.len(), 0);
+    }
+}
+
+#[test]
+fn what_is_left_in_one_cluster_holds_nothing_in_another() {
+    let mut script = with_all_ranks();
+    script.register_all(&["two"]);
+    script.server("one").is_slow = true;
+    script.want("w", json!({ "plane": "two", "objects": maps(&[("moved", 1)]) }));
+    script.pass_seconds(2);
+    assert!(script.server("two").get(&map_key("moved")).is_some());
+    script.want("w", json!({ "plane": "two", "objects": maps(&[("later", 1)]) }));
+    script.pass_seconds(2);
+    assert!(script.server("two").get(&map_key("moved")).is_none());
+    assert!(script.server("one").get(&map_key("outside")).is_some(), "the pods there have not ended");
 }

@@ -7,6 +7,9 @@ use openchoreo_core::kind::{Kind, ObjectKey};
 use openchoreo_core::world::{ServedKinds, Stored};
 use serde_json::{Value, json};
 
+/// What holds an object until its dependents are gone.
+const FOREGROUND: &str = "foregroundDeletion";
+
 /// An object as an event of a watch shows it.
 #[derive(Clone, Debug)]
 pub(super) struct Happened {
@@ -24,6 +27,8 @@ pub(super) struct Server {
     pub(super) objects: BTreeMap<ObjectKey, Value>,
     pub(super) history: Vec<Happened>,
     pub(super) is_down: bool,
+    /// Whether pods take their time to end: what waits for them is there until [`Server::end_parts`].
+    pub(super) is_slow: bool,
     pub(super) revision: u64,
     /// Tells the uids of servers apart.
     number: u64,
@@ -124,6 +129,14 @@ impl Server {
         }
     }
 
+    /// The pods of what waits for them have ended.
+    pub(super) fn end_parts(&mut self) {
+        let waiting = self.objects.iter().filter(|(_, object)| finalizers(object).iter().any(|held| held == FOREGROUND));
+        for key in waiting.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            self.drop_object(&key);
+        }
+    }
+
     /// Does what is asked, and answers.
     pub(super) fn serve(&mut self, operation: &Operation) -> Answer {
         let key = operation.key();
@@ -168,9 +181,13 @@ impl Server {
                 }
                 stored(live)
             }
-            (Operation::Delete { uid, .. }, Some(live)) => {
+            (Operation::Delete { uid, awaits_parts, .. }, Some(mut live)) => {
                 if !uid.is_empty() && *uid != text(&live, "uid") {
                     return Answer::Conflict(format!("{key} is another one"));
+                }
+                if *awaits_parts && self.is_slow {
+                    live["metadata"]["finalizers"] = json!([FOREGROUND]);
+                    self.keep(key, live);
                 }
                 self.delete(key);
                 self.objects.get(key).cloned().map_or(Answer::Done, stored)
