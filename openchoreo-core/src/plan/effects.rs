@@ -6,10 +6,12 @@
 //! before it has been answered, and not at all where one of those was refused:
 //! 1. what must be known before anything is written elsewhere: the finalizer, and the status where it records a plane
 //!    that is not recorded yet;
-//! 2. revocations: what exposes something and is no longer wanted. They never wait for what takes its place;
+//! 2. revocations: what exposes something and is no longer wanted, and what lets in less than before. They never wait for
+//!    what takes its place;
 //! 3. what is wanted: namespaces, what protects and configures, what runs, what exposes, in this order;
-//! 4. other deletions, when everything wanted is there, in the reverse of that order: what runs is gone before what
-//!    isolates it goes, and what is in a namespace that goes, goes with it;
+//! 4. other deletions, when everything wanted is there, in the reverse of that order. What is in a namespace that goes,
+//!    goes with it: Kubernetes ends the pods there before it deletes what isolates them (ordered namespace deletion,
+//!    KEP-5080, in each version that is supported today);
 //! 5. the status otherwise;
 //! 6. letting the object go.
 
@@ -18,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Deletion, Finalizer, Plan, Prune, Wanted};
+use super::{Deletion, Finalizer, Plan, Protection, Prune, Wanted};
 use crate::kind::{Kind, ObjectKey, PlaneKey};
 use crate::labels::{self, Owner};
 use crate::record;
@@ -66,6 +68,8 @@ pub enum Effect {
         wanted: Wanted,
         /// What has its name now.
         place: Place,
+        /// What it protects, which goes where it is refused.
+        protects: Vec<Deletion>,
     },
     /// Deletes an object.
     Delete(Deletion),
@@ -145,7 +149,14 @@ pub fn effects(plan: &Plan, world: &World, object: &ObjectKey) -> Vec<Vec<Effect
         if is_recorded { report.push(effect) } else { first.push(effect) }
     }
     let mut deletions = deletions(plan, world);
-    let mut waves = vec![first, deletions.remove(&Rank::Exposure).unwrap_or_default()];
+    let mut revocations = deletions.remove(&Rank::Exposure).unwrap_or_default();
+    revocations.extend(plan.narrowed.iter().filter_map(|narrowed| {
+        let live = world.get(&narrowed.plane, narrowed.key()).filter(|live| !live.is_deleting())?;
+        let effect =
+            || Effect::Apply { wanted: narrowed.clone(), place: place(world, narrowed, live), protects: Vec::new() };
+        (!is_held(world, narrowed, live)).then(effect)
+    }));
+    let mut waves = vec![first, revocations];
     waves.extend(applies(plan, world));
     waves.extend(deletions.into_values().rev());
     waves.push(report);
@@ -173,7 +184,7 @@ fn applies(plan: &Plan, world: &World) -> Vec<Vec<Effect>> {
     // Stable, so that what is of one rank keeps the order in which it is wanted.
     needed.sort_by_key(|(rank, _, _)| *rank);
     for (rank, wanted, place) in needed {
-        let effect = Effect::Apply { wanted: wanted.clone(), place };
+        let effect = Effect::Apply { wanted: wanted.clone(), place, protects: protected_by(plan, world, wanted) };
         match waves.last_mut().filter(|_| current == Some(rank) && rank != Rank::Unknown) {
             Some(wave) => wave.push(effect),
             None => waves.push(vec![effect]),
@@ -234,7 +245,7 @@ fn deletions(plan: &Plan, world: &World) -> BTreeMap<Rank, Vec<Effect>> {
             .map(|(_, gone, _)| gone.key.name.clone())
             .collect();
         let goes_now = |(rank, deletion, is_going): &(Rank, Deletion, bool)| {
-            let goes_with_its_namespace = *rank < Rank::Work && namespaces.contains(&deletion.key.namespace);
+            let goes_with_its_namespace = *rank < Rank::Exposure && namespaces.contains(&deletion.key.namespace);
             !is_going && !goes_with_its_namespace && still_there.is_none_or(|higher| *rank >= higher)
         };
         all.extend(pruned.into_iter().filter(goes_now).map(|(rank, deletion, _)| (rank, deletion)));
@@ -264,11 +275,6 @@ fn pruned(plan: &Plan, world: &World) -> BTreeMap<ClusterId, Vec<(Rank, Deletion
     pruned
 }
 
-/// Whether objects of a kind have pods that end some time after them, unless their deletion waits for that.
-pub(crate) fn runs_pods(kind: Kind) -> bool {
-    matches!(kind.group, "apps" | "batch" | "argoproj.io")
-}
-
 fn status_patch(key: &ObjectKey, live: &Stored, status: &Value) -> Value {
     let mut metadata = json!({ "name": key.name });
     if !key.namespace.is_empty() {
@@ -280,6 +286,17 @@ fn status_patch(key: &ObjectKey, live: &Stored, status: &Value) -> Value {
         metadata["uid"] = uid.into();
     }
     json!({ "apiVersion": key.kind.api_version(), "kind": key.kind.kind, "metadata": metadata, "status": status })
+}
+
+/// What a wanted object protects and is there already.
+fn protected_by(plan: &Plan, world: &World, guard: &Wanted) -> Vec<Deletion> {
+    let by_it = plan.protections.iter().filter(|of| of.guard == *guard.key() && of.plane == guard.plane);
+    let there = by_it.filter_map(|Protection { plane, exposure, .. }| {
+        let live = world.get(plane, exposure).filter(|live| !live.is_deleting())?;
+        let owner = Some(guard.owner.clone());
+        Some(Deletion { plane: plane.clone(), key: exposure.clone(), uid: live.uid(), owner })
+    });
+    there.collect()
 }
 
 /// What a live object is to one that is wanted in its place.

@@ -88,6 +88,17 @@ pub struct Prune {
     pub owner: Owner,
 }
 
+/// An object that protects another: while it is refused, the other does not stand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Protection {
+    /// The plane of both.
+    pub plane: PlaneKey,
+    /// What protects.
+    pub guard: ObjectKey,
+    /// What is protected by it.
+    pub exposure: ObjectKey,
+}
+
 /// What is known of who owns what, as a planner may ask: see [`PlanContext`](crate::planner::PlanContext).
 pub trait Inventory {
     /// Whether an owner has, or may have, anything in a plane.
@@ -113,6 +124,11 @@ pub enum Finalizer {
 pub struct Plan {
     /// Objects wanted, in the order in which they are applied.
     pub wanted: Vec<Wanted>,
+    /// Forms of objects that are there already by which something is taken away: they wait for nothing that is wanted, and
+    /// nothing keeps them from being applied first.
+    pub narrowed: Vec<Wanted>,
+    /// What of the wanted protects what else of it.
+    pub protections: Vec<Protection>,
     /// Owners and planes where what is not wanted is to be deleted.
     pub prunes: Vec<Prune>,
     /// Objects to be deleted beside those.
@@ -147,6 +163,17 @@ impl Plan {
             return;
         }
         self.wanted.push(Wanted { plane: plane.clone(), owner: owner.clone(), object });
+    }
+
+    /// Takes something away from an object that is there, by applying this form of it before anything else is applied. Where
+    /// the object is not there, nothing is done.
+    pub fn narrow(&mut self, plane: &PlaneKey, owner: &Owner, object: Rendered) {
+        self.narrowed.push(Wanted { plane: plane.clone(), owner: owner.clone(), object });
+    }
+
+    /// Lets a wanted object stand only while another wanted one, which protects it, is not refused.
+    pub fn protect(&mut self, plane: &PlaneKey, guard: ObjectKey, exposure: ObjectKey) {
+        self.protections.push(Protection { plane: plane.clone(), guard, exposure });
     }
 
     /// Deletes what an owner has in a plane and this plan does not want there, wherever in the plan it is wanted.

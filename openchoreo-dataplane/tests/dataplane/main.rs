@@ -16,5 +16,6 @@ mod health;
 mod isolation;
 mod lab;
 mod missing;
+mod narrowing;
 mod running;
 mod track;

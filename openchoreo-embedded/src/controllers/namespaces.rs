@@ -13,6 +13,7 @@ use crate::value;
 pub(crate) const PERMANENT: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
 const RESOURCE: &str = "namespaces";
+const PODS: &str = "pods";
 
 /// Whether a namespace may never be deleted.
 pub(crate) fn is_protected(name: &str) -> bool {
@@ -36,7 +37,8 @@ pub(super) fn react(state: &mut State, change: &Change) {
     let namespace = change.target.key.namespace.as_str();
     let Some(object) = state.store.get(RESOURCE, &ObjectKey::new("", namespace)) else { return };
     if value::is_deleting(object) {
-        finish_if_empty(state, namespace);
+        let is_pod = &*change.target.resource == PODS;
+        if is_pod { empty(state, namespace) } else { finish_if_empty(state, namespace) }
     } else if matches!(
         (&*change.target.resource, change.target.key.name.as_str()),
         ("serviceaccounts", "default") | ("configmaps", "kube-root-ca.crt")
@@ -75,9 +77,12 @@ pub(super) fn publish_authority(state: &mut State) {
     }
 }
 
-/// Deletes all that is in a namespace.
+/// Deletes all that is in a namespace: its pods first, and the rest when the last of them is gone, so that no pod outlives
+/// the policies that isolate it (ordered namespace deletion, KEP-5080).
 fn empty(state: &mut State, namespace: &str) {
-    for target in state.store.in_namespace(namespace) {
+    let all = state.store.in_namespace(namespace);
+    let pods: Vec<ObjectRef> = all.iter().filter(|target| &*target.resource == PODS).cloned().collect();
+    for target in if pods.is_empty() { all } else { pods } {
         let deleting = state.get(&target).is_some_and(|object| value::is_deleting(object));
         if !deleting {
             delete::begin(state, &target, Some(Propagation::Background));

@@ -196,3 +196,24 @@ async fn a_collection_is_deleted_by_selector() {
     let left = get(&server, &format!("{MAPS}?labelSelector=color")).await.expect(200);
     assert_eq!(left["items"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn the_pods_of_a_deleted_namespace_end_before_what_isolates_them_goes() {
+    let server = server_with_widgets().await;
+    post(&server, "/api/v1/namespaces", &json!({"metadata": {"name": "n"}})).await.expect(201);
+    let (pods, policies) = ("/api/v1/namespaces/n/pods", "/apis/networking.k8s.io/v1/namespaces/n/networkpolicies");
+    let pod = |name: &str, finalizers: Value| {
+        let spec = json!({"containers": [{"name": "main", "image": "example.com/app:1"}]});
+        json!({"metadata": {"name": name, "finalizers": finalizers}, "spec": spec})
+    };
+    post(&server, pods, &pod("quick", json!([]))).await.expect(201);
+    post(&server, pods, &pod("slow", json!(["example.com/hold"]))).await.expect(201);
+    let policy = json!({"metadata": {"name": "closed"}, "spec": {"podSelector": {}, "policyTypes": ["Ingress"]}});
+    post(&server, policies, &policy).await.expect(201);
+    delete(&server, "/api/v1/namespaces/n").await.expect(200);
+    assert!(!exists(&server, &format!("{pods}/quick")).await);
+    assert!(exists(&server, &format!("{pods}/slow")).await);
+    assert!(exists(&server, &format!("{policies}/closed")).await, "a pod is still there");
+    release(&server, &format!("{pods}/slow")).await;
+    assert_eq!(get(&server, "/api/v1/namespaces/n").await.code, 404);
+}

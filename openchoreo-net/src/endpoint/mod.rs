@@ -16,7 +16,7 @@ mod reason;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use openchoreo_core::conditions::CommonReason;
 use openchoreo_core::kind::PlaneKey;
-use openchoreo_core::labels::{Owner, finalizers};
+use openchoreo_core::labels::{self, Owner, finalizers};
 use openchoreo_core::plan::{Finalizer, Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
 use openchoreo_core::record::recorded_by;
@@ -77,6 +77,7 @@ impl Planner for EndpointPlanner {
             }
             Err(Standstill::Keep(finding)) => {
                 pass.draft.add(finding);
+                pass.narrow();
                 // What was on its way out when the parent went need not be remembered for having been there.
                 forget_clean(cx, &pass.owner, &mut pass.draft.status.planes);
             }
@@ -121,6 +122,23 @@ impl<'c, 'a> Pass<'c, 'a> {
         self.settle(None);
     }
 
+    /// Removes what is published at a visibility that is no longer written down, although what is cannot be worked out.
+    fn narrow(&mut self) {
+        let settings = self.cx.platform().settings();
+        let written: Vec<&str> = publication::visibilities(self.endpoint)
+            .into_iter()
+            .map(|visibility| settings.gateway(visibility))
+            .collect();
+        for plane in self.recorded.iter().cloned().map(PlaneKey::Remote) {
+            for (key, live) in self.cx.at(&plane).owned_by(&self.owner) {
+                let gateway = live.label(labels::plane::GATEWAY_VISIBILITY);
+                if gateway.is_some_and(|gateway| !written.contains(&&*gateway)) {
+                    self.plan.delete(&plane, key, &live.uid(), live.is_deleting());
+                }
+            }
+        }
+    }
+
     /// Wants what is to be published, and removes what no longer is.
     fn publish(&mut self, placement: &Placement) {
         let publication = publication::publish(self.cx, placement, self.endpoint, &self.owner);
@@ -131,6 +149,9 @@ impl<'c, 'a> Pass<'c, 'a> {
         let plane = &placement.environment.plane;
         let any = !publication.objects.is_empty();
         for rendered in publication.objects {
+            for target in publication::targets(&rendered) {
+                self.plan.protect(plane, rendered.key().clone(), target);
+            }
             self.plan.want_rendered(plane, &self.owner, rendered);
         }
         if any {

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{Namespace, Service};
 use openchoreo_core::conditions::Finding;
 use openchoreo_core::extension::{EndpointContext, Gateway, RenderError, RouteState, chain};
 use openchoreo_core::hierarchy::name_of;
+use openchoreo_core::kind::{Kind, ObjectKey};
 use openchoreo_core::labels::{self, Owner};
 use openchoreo_core::naming::{HostContext, Hostname, Visibility};
 use openchoreo_core::plan::Rendered;
@@ -15,6 +16,7 @@ use openchoreo_core::world::Select;
 use openchoreo_types::common::BackendRefType;
 use openchoreo_types::foreign::gateway_api::{Gateway as GatewayObject, HTTPRoute};
 use openchoreo_types::v1alpha1::Endpoint;
+use serde_json::Value;
 
 use super::placement::Placement;
 use super::{EndpointReason, address};
@@ -38,6 +40,19 @@ pub(super) fn visibilities(endpoint: &Endpoint) -> Vec<Visibility> {
     let organization = written.organization.as_ref().is_some_and(|exposure| exposure.enable);
     let both = [(public, Visibility::Public), (organization, Visibility::Organization)];
     both.into_iter().filter_map(|(enabled, visibility)| enabled.then_some(visibility)).collect()
+}
+
+/// The routes that a policy is attached to: they are not published without it.
+pub(super) fn targets(policy: &Rendered) -> Vec<ObjectKey> {
+    if policy.kind() == Kind::of::<HTTPRoute>() {
+        return Vec::new();
+    }
+    let json = policy.json();
+    let references = json.pointer("/spec/targetRefs").and_then(Value::as_array);
+    let routes =
+        references.into_iter().flatten().filter(|target| target.get("kind").is_some_and(|kind| kind == "HTTPRoute"));
+    let names = routes.filter_map(|target| target.get("name")?.as_str());
+    names.map(|name| ObjectKey::of::<HTTPRoute>(policy.key().namespace.as_str(), name)).collect()
 }
 
 /// Decides what is published of an endpoint in the plane of its placement, which must be usable.

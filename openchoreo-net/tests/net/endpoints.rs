@@ -371,6 +371,45 @@ fn routes_stay_while_a_parent_is_only_missing() {
 }
 
 #[test]
+fn a_visibility_that_is_withdrawn_goes_while_a_parent_is_missing_and_the_other_stays() {
+    let platform = platform().build().map(Arc::new).unwrap();
+    let organization = json!({"organization": {"enable": true, "policies": []}});
+    let both = json!({"organization": {"enable": true, "policies": []}, "public": {"enable": true, "policies": []}});
+    let homeless = json!({
+        "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Component", "metadata": {"name": "cart", "namespace": "acme"},
+        "spec": {"owner": {"projectName": "not-yet"}, "type": "Service"},
+    });
+    for (left, route) in [(organization, "internal/api"), (everyone(), "choreoapps.localhost/api")] {
+        let mut stage = published(&platform);
+        stage.endpoint("http", 1, both.clone());
+        stage.settle();
+        assert_eq!(stage.routes().len(), 2);
+        stage.offline.apply(homeless.clone()).unwrap();
+        stage.settle();
+        assert_eq!(stage.routes().len(), 2, "what is published stays");
+        stage.endpoint("http", 1, left);
+        stage.settle();
+        assert_eq!(stage.routes().len(), 1);
+        assert!(stage.routes()[0].ends_with(route), "{:?}", stage.routes());
+    }
+}
+
+#[test]
+fn a_route_goes_where_what_protects_it_is_refused() {
+    let platform = platform().build().map(Arc::new).unwrap();
+    let mut stage = published(&platform);
+    let limited = json!({"name": "calm", "type": "rate-limit", "policySpec": {"rateLimit": {
+        "apiLevel": {"requestLimit": 100, "timeUnit": "minute"}, "operationLevel": {"rest": []},
+    }}});
+    stage.endpoint("http", 1, public(json!([limited])));
+    let key = ObjectKey::of::<Endpoint>("acme", "http");
+    let plan = stage.offline.core().plan_of(&key).remove(0);
+    let routes = stage.offline.world().keys(&stage.plane, Kind::of::<HTTPRoute>());
+    let protected: Vec<ObjectKey> = plan.protections.into_iter().map(|protection| protection.exposure).collect();
+    assert_eq!(protected, routes);
+}
+
+#[test]
 fn routes_go_while_the_deployment_goes_and_stay_while_it_is_only_missing() {
     let platform = platform().build().map(Arc::new).unwrap();
     let mut stage = published(&platform);

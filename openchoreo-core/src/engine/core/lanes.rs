@@ -146,12 +146,15 @@ impl Gone {
 
     /// Whether an object is shown as it was before its end, so that it is not to be believed.
     pub(super) fn hides(&self, shown: &Stored, by: Source) -> bool {
-        match self.uids.get(&shown.uid()) {
-            None => false,
-            Some(End::Answered) => true,
-            Some(End::Told(end)) => !matches!((*end, shown.revision_number()), (Some(end), Some(shown)) if shown > end),
-            // What a watch tells comes after its list.
-            Some(End::Unlisted) => by == Source::Answer,
+        match (self.uids.get(&shown.uid()), by) {
+            (None, _) => false,
+            (Some(End::Answered), _) => true,
+            // What a watch tells comes after what it told and listed before.
+            (Some(End::Told(_) | End::Unlisted), Source::Watch) => false,
+            (Some(End::Unlisted), Source::Answer) => true,
+            (Some(End::Told(end)), Source::Answer) => {
+                !matches!((end, shown.revision_number()), (Some(end), Some(shown)) if shown > *end)
+            }
         }
     }
 

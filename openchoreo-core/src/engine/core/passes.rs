@@ -17,8 +17,8 @@ use super::{Core, Reader, UndeclaredUse, after, backoff};
 use crate::conditions::{CommonReason, Finding, READY, merge, shown as conditions};
 use crate::kind::{Kind, ObjectKey, PlaneKey};
 use crate::labels::{self, Installation, Owner};
-use crate::plan::effects::{Effect, Place, effects, list_repairs, runs_pods};
-use crate::plan::{Deletion, Finalizer, Plan};
+use crate::plan::effects::{Effect, Place, effects, list_repairs};
+use crate::plan::{Finalizer, Plan};
 use crate::planner::{AnyPlanner, PlanContext};
 use crate::record::recorded;
 use crate::remote::clean_everywhere;
@@ -193,7 +193,8 @@ impl Core {
 
     /// Notes a planner that uses kinds which nothing watches: its object would miss news of them.
     fn check_uses(&mut self, planner: &dyn AnyPlanner, key: &ObjectKey, plan: &Plan, reads: &ReadSet) {
-        let wanted = plan.wanted.iter().map(|wanted| (wanted.plane == PlaneKey::Control, wanted.object.kind()));
+        let wanted = plan.wanted.iter().chain(&plan.narrowed);
+        let wanted = wanted.map(|wanted| (wanted.plane == PlaneKey::Control, wanted.object.kind()));
         let mut used = reads.kinds().iter().copied().chain(wanted);
         let is_watched = |used: &(bool, Kind)| used.1 == key.kind || self.watched.contains(used);
         if let Some((is_control, kind)) = used.find(|used| !is_watched(used)) {
@@ -308,7 +309,7 @@ impl Core {
                 let outcome = Outcome::Terminal(taken(owned_by));
                 return self.count_down(id, &effect, outcome);
             }
-            Effect::Apply { ref wanted, place: Place::Altered } => {
+            Effect::Apply { ref wanted, place: Place::Altered, .. } => {
                 (Operation::Get { key: wanted.key().clone() }, What::BeforeRepair(effect))
             }
             effect => (operation(&effect, manager, self.world.installation()), What::Effect(effect)),
@@ -574,8 +575,21 @@ impl Core {
         }
     }
 
+    /// Deletes what an object protects that was refused: it does not stand without.
+    fn fail_closed(&mut self, id: ItemId, effect: &Effect) {
+        let Effect::Apply { protects, .. } = effect else { return };
+        for exposure in protects {
+            let Some(flight) = self.items.get_mut(id).and_then(|item| item.flight.as_mut()) else { return };
+            flight.pending += 1;
+            self.send_effect(id, Effect::Delete(exposure.clone()));
+        }
+    }
+
     /// One request of a wave was answered.
     fn count_down(&mut self, id: ItemId, effect: &Effect, outcome: Outcome) {
+        if matches!(outcome, Outcome::Terminal(_)) && self.is_leading {
+            self.fail_closed(id, effect);
+        }
         let outcome = match outcome {
             Outcome::Transient(message) => Outcome::Transient(format!("{}: {message}", describe(effect))),
             Outcome::Terminal(message) => Outcome::Terminal(format!("{}: {message}", describe(effect))),
@@ -692,9 +706,7 @@ fn operation(effect: &Effect, manager: String, installation: &Installation) -> O
             let (key, object) = (wanted.key().clone(), wanted.marked(installation));
             Operation::Apply { key, manager, object, to_status: false }
         }
-        Effect::Delete(Deletion { key, uid, .. }) => {
-            Operation::Delete { key: key.clone(), uid: uid.clone(), awaits_parts: runs_pods(key.kind) }
-        }
+        Effect::Delete(deletion) => Operation::Delete { key: deletion.key.clone(), uid: deletion.uid.clone() },
     }
 }
 
@@ -712,7 +724,7 @@ fn finalizer_patch(seen: &[String], finalizers: &[String], uid: &str) -> Value {
 
 /// The owners other than the object itself for which a plan writes or prunes.
 fn shared_owners(plan: &Plan, own: &Owner) -> BTreeSet<Owner> {
-    let wanted = plan.wanted.iter().map(|wanted| &wanted.owner);
+    let wanted = plan.wanted.iter().chain(&plan.narrowed).map(|wanted| &wanted.owner);
     let owners = wanted.chain(plan.prunes.iter().map(|prune| &prune.owner));
     owners.filter(|owner| *owner != own).cloned().collect()
 }

@@ -212,8 +212,6 @@ pub enum Operation {
         key: ObjectKey,
         /// Its uid; empty for whichever there is.
         uid: String,
-        /// Whether it is to be there until its pods have ended (propagation in the foreground).
-        awaits_parts: bool,
     },
 }
 

@@ -66,14 +66,13 @@ async fn send(client: Client, operation: Operation) -> Result<Answer, kube::Erro
             Ok(patch) => api.patch(&key.name, &PatchParams::default(), &Patch::<()>::Json(patch)).await.map(shown),
             Err(error) => Ok(Answer::Refused(error.to_string())),
         },
-        Operation::Delete { key, uid, awaits_parts } => {
-            let propagation = if awaits_parts { PropagationPolicy::Foreground } else { PropagationPolicy::Background };
+        Operation::Delete { key, uid } => {
             let params = DeleteParams {
                 preconditions: Some(Preconditions {
                     uid: Some(uid).filter(|uid| !uid.is_empty()),
                     resource_version: None,
                 }),
-                propagation_policy: Some(propagation),
+                propagation_policy: Some(PropagationPolicy::Background),
                 ..DeleteParams::default()
             };
             let answer = api.delete(&key.name, &params).await?;

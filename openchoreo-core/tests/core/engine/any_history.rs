@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::ConfigMap;
 use openchoreo_core::engine::core::{Answer, CoreSettings, Event, News};
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
+use openchoreo_core::labels;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -36,6 +37,7 @@ enum Step {
     Delete { name: usize },
     RemoveByHand { server: usize, map: usize },
     TouchByHand { server: usize, map: usize },
+    StripByHand { server: usize, map: usize },
     Break { server: usize },
     Mend { server: usize },
     WatchFails { server: usize },
@@ -64,7 +66,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(name, plane, value, maps)| Step::Want { name, plane, value, maps }),
         2 => (0..3_usize).prop_map(|name| Step::Delete { name }),
         2 => (server.clone(), map.clone()).prop_map(|(server, map)| Step::RemoveByHand { server, map }),
-        2 => (server.clone(), map).prop_map(|(server, map)| Step::TouchByHand { server, map }),
+        2 => (server.clone(), map.clone()).prop_map(|(server, map)| Step::TouchByHand { server, map }),
+        1 => (server.clone(), map).prop_map(|(server, map)| Step::StripByHand { server, map }),
         1 => server.clone().prop_map(|server| Step::Break { server }),
         1 => server.clone().prop_map(|server| Step::Mend { server }),
         1 => server.prop_map(|server| Step::WatchFails { server }),
@@ -131,6 +134,13 @@ fn happen(script: &mut Script, luck: &RefCell<VecDeque<Luck>>, step: &Step) {
                 server.write(Kind::of::<ConfigMap>(), object);
             }
         }
+        Step::StripByHand { server, map } => {
+            let server = script.server(SERVERS[*server]);
+            if let Some(mut object) = server.get(&map_name(*map)).cloned() {
+                object["metadata"]["labels"] = json!({});
+                server.write(Kind::of::<ConfigMap>(), object);
+            }
+        }
         Step::Break { server } => script.server(SERVERS[*server]).is_down = true,
         Step::Mend { server } => script.server(SERVERS[*server]).is_down = false,
         Step::WatchFails { server } => {
@@ -175,15 +185,26 @@ fn calm_down(script: &mut Script) {
     script.pass_seconds(300);
 }
 
+/// Whether an object is ours: what somebody stripped of our label and nobody wants any more is theirs.
+fn is_ours(object: &Value) -> bool {
+    object["metadata"]["labels"].get(labels::OWNER).is_some()
+}
+
 fn content(script: &Script) -> BTreeMap<&'static str, BTreeMap<ObjectKey, Value>> {
-    SERVERS.into_iter().map(|server| (server, script.servers[server].content())).collect()
+    let ours = |server| {
+        let mut content = script.servers[server].content();
+        content.retain(|_, object| is_ours(object));
+        content
+    };
+    SERVERS.into_iter().map(|server| (server, ours(server))).collect()
 }
 
 /// What the World holds of a kind, and what the server does.
 fn both(script: &Script, plane: &PlaneKey, server: &str, kind: Kind) -> [BTreeMap<ObjectKey, Value>; 2] {
     let world = script.core.world().keys(plane, kind).into_iter();
     let seen = world.map(|key| (key.clone(), script.seen(plane, &key).expect("it is listed"))).collect();
-    let objects = script.servers[server].objects.iter().filter(|(key, _)| key.kind == kind);
+    let is_seen = |object: &Value| *plane == PlaneKey::Control || is_ours(object);
+    let objects = script.servers[server].objects.iter().filter(|(key, object)| key.kind == kind && is_seen(object));
     let there = objects.map(|(key, object)| {
         let mut object = object.clone();
         object["metadata"].as_object_mut().expect("metadata").remove("resourceVersion");

@@ -320,7 +320,7 @@ fn a_list_that_was_changed_by_hand_is_put_right_only_at_the_revision_that_was_re
     assert_eq!(script.servers["one"].get(&map_key("m")).unwrap()["spec"]["value"], json!([1]));
 }
 
-/// A script with a `Wanting` that wants a namespace with something of every rank in it, and a map elsewhere.
+/// A script with a `Wanting` that wants something of every rank, and a namespace with more of them.
 fn with_all_ranks() -> Script {
     let mut script = Script::new(platform(&[]), &[]);
     script.add_server("one");
@@ -330,8 +330,9 @@ fn with_all_ranks() -> Script {
     let objects = [
         object("Namespace", "n"),
         object("ConfigMap", "n/inside"),
-        object("ConfigMap", "outside"),
-        object("Contraption", "n/works"),
+        object("Contraption", "n/works-inside"),
+        object("ConfigMap", "isolates"),
+        object("Contraption", "works"),
         object("HTTPRoute", "n/leads-in"),
     ];
     script.want("w", json!({ "plane": "one", "objects": objects }));
@@ -340,44 +341,54 @@ fn with_all_ranks() -> Script {
     script
 }
 
+/// In the order in which they go; what is in the namespace goes with it.
+const GOING: [&str; 4] = ["leads-in", "works", "isolates", "n"];
+
 fn deletions(script: &Script, since: usize) -> Vec<String> {
     script.lines(since).into_iter().filter(|line| line.starts_with("delete ")).collect()
 }
 
-#[test]
-fn what_lets_in_goes_before_what_runs_and_that_is_gone_before_what_isolates_it_goes() {
-    let mut script = with_all_ranks();
-    script.server("one").is_slow = true;
-    let before = script.sent.len();
-    script.delete(&key("w"));
-    script.pass_seconds(600);
-    assert_eq!(deletions(&script, before), ["delete leads-in one", "delete works one"]);
-    assert!(script.control().get(&key("w")).is_some(), "its pods have not ended");
-    let before = script.sent.len();
-    script.server("one").end_parts();
-    script.pass_seconds(1);
-    // What is in the namespace goes with it.
-    assert_eq!(deletions(&script, before), ["delete outside one", "delete n one"]);
-    assert!(script.control().get(&key("w")).is_none());
+fn deletions_of(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| format!("delete {name} one")).collect()
 }
 
 #[test]
-fn nothing_that_isolates_goes_when_the_end_of_what_runs_is_not_known() {
-    let all = ["leads-in", "works", "outside", "n"];
-    for (number, fails) in all.iter().enumerate() {
+fn nothing_goes_while_something_is_there_that_was_applied_after_it() {
+    let mut script = with_all_ranks();
+    let before = script.sent.len();
+    assert_eq!(script.lines(0).iter().filter(|line| is_remote(line)).count(), 6);
+    script.delete(&key("w"));
+    script.pass_seconds(1);
+    assert_eq!(deletions(&script, before), deletions_of(&GOING));
+    for (number, name) in GOING.iter().enumerate() {
+        let mut script = with_all_ranks();
+        script.server("one").held.insert((*name).to_owned());
+        let before = script.sent.len();
+        script.delete(&key("w"));
+        script.pass_seconds(600);
+        assert_eq!(deletions(&script, before), deletions_of(&GOING[..=number]));
+        assert!(script.control().get(&key("w")).is_some(), "{name} is still there");
+        script.server("one").let_go();
+        script.pass_seconds(1);
+        assert_eq!(deletions(&script, before), deletions_of(&GOING));
+        assert!(script.control().get(&key("w")).is_none());
+    }
+}
+
+#[test]
+fn nothing_goes_while_the_end_of_what_was_applied_after_it_is_not_known() {
+    for (number, name) in GOING.iter().enumerate() {
         let mut script = with_all_ranks();
         let before = script.sent.len();
-        let refused = (*fails).to_owned();
         script.requests(move |plane, operation| {
-            let is_it = plane.remote().is_some() && operation.key().name == refused;
+            let is_it = plane.remote().is_some() && operation.key().name == *name;
             if is_it { Fate::Answered(Answer::Failed(no_answer("reset"))) } else { Fate::Served }
         });
         script.delete(&key("w"));
         script.pass_seconds(30);
         let mut sent = deletions(&script, before);
         sent.dedup();
-        let expected: Vec<String> = all[..=number].iter().map(|name| format!("delete {name} one")).collect();
-        assert_eq!(sent, expected);
+        assert_eq!(sent, deletions_of(&GOING[..=number]));
         script.restart();
         script.serve();
         script.pass_seconds(90);
@@ -390,12 +401,60 @@ fn nothing_that_isolates_goes_when_the_end_of_what_runs_is_not_known() {
 fn what_is_left_in_one_cluster_holds_nothing_in_another() {
     let mut script = with_all_ranks();
     script.register_all(&["two"]);
-    script.server("one").is_slow = true;
+    script.server("one").held.insert("works".to_owned());
     script.want("w", json!({ "plane": "two", "objects": maps(&[("moved", 1)]) }));
     script.pass_seconds(2);
     assert!(script.server("two").get(&map_key("moved")).is_some());
     script.want("w", json!({ "plane": "two", "objects": maps(&[("later", 1)]) }));
     script.pass_seconds(2);
     assert!(script.server("two").get(&map_key("moved")).is_none());
-    assert!(script.server("one").get(&map_key("outside")).is_some(), "the pods there have not ended");
+    assert!(script.server("one").get(&map_key("isolates")).is_some(), "what it isolates is still there");
+}
+
+#[test]
+fn what_lets_in_less_waits_for_nothing_that_is_wanted() {
+    let mut script = Script::new(platform(&[]), &["one"]);
+    let route = |value: u8| json!({ "kind": "HTTPRoute", "name": "r", "value": value, "narrows": true });
+    script.requests(|plane, operation| {
+        let is_refused = plane.remote().is_some() && operation.key().name == "broken";
+        if is_refused { Fate::Answered(Answer::Refused("no".to_owned())) } else { Fate::Served }
+    });
+    let broken = json!({ "kind": "ConfigMap", "name": "broken", "value": 1 });
+    script.want("w", json!({ "plane": "one", "objects": [route(1)] }));
+    script.run();
+    let value = |script: &mut Script| script.server("one").get(&route_key("r")).unwrap()["spec"]["value"].clone();
+    assert_eq!(value(&mut script), 1, "what is not there is not narrowed");
+    script.want("w", json!({ "plane": "one", "objects": [broken, route(2)] }));
+    script.run();
+    assert_eq!(value(&mut script), "narrow");
+    assert_eq!(script.ready("w").1, "ApplyFailed");
+}
+
+#[test]
+fn what_is_protected_goes_where_its_protection_is_refused_and_comes_back_with_it() {
+    for answer in [false, true] {
+        let mut script = Script::new(platform(&[]), &["one"]);
+        let route = json!({ "kind": "HTTPRoute", "name": "r", "value": 1 });
+        let guard = json!({ "kind": "ConfigMap", "name": "guard", "value": 1, "protects": "r" });
+        script.want("w", json!({ "plane": "one", "objects": [route] }));
+        script.pass_seconds(1);
+        script.requests(move |plane, operation| {
+            let is_guard = plane.remote().is_some() && operation.key().name == "guard";
+            match (is_guard, answer) {
+                (false, _) => Fate::Served,
+                (true, true) => Fate::Answered(Answer::Refused("denied by a webhook".to_owned())),
+                (true, false) => Fate::Answered(Answer::Failed(no_answer("reset"))),
+            }
+        });
+        script.want("w", json!({ "plane": "one", "objects": [guard, route] }));
+        script.pass_seconds(50);
+        let is_there = script.server("one").get(&route_key("r")).is_some();
+        assert_eq!(is_there, !answer, "only a refusal is an answer");
+        assert_eq!(script.ready("w").1, "ApplyFailed");
+        script.serve();
+        script.pass_seconds(70);
+        assert_eq!(script.ready("w").1, "Satisfied");
+        let there = script.server("one").objects.keys().map(|key| key.name.as_str()).collect::<Vec<_>>();
+        assert_eq!(there, ["guard", "r"]);
+    }
 }

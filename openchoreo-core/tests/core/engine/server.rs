@@ -1,14 +1,14 @@
 //! A model of an API server: just enough for the core to be answered as a real one would.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use openchoreo_core::engine::core::{Answer, Operation};
 use openchoreo_core::kind::{Kind, ObjectKey};
 use openchoreo_core::world::{ServedKinds, Stored};
 use serde_json::{Value, json};
 
-/// What holds an object until its dependents are gone.
-const FOREGROUND: &str = "foregroundDeletion";
+/// What holds an object whose end takes its time.
+const HOLD: &str = "example.com/hold";
 
 /// An object as an event of a watch shows it.
 #[derive(Clone, Debug)]
@@ -27,8 +27,8 @@ pub(super) struct Server {
     pub(super) objects: BTreeMap<ObjectKey, Value>,
     pub(super) history: Vec<Happened>,
     pub(super) is_down: bool,
-    /// Whether pods take their time to end: what waits for them is there until [`Server::end_parts`].
-    pub(super) is_slow: bool,
+    /// Names of objects whose end takes its time: what is deleted of them is there until [`Server::let_go`].
+    pub(super) held: BTreeSet<String>,
     pub(super) revision: u64,
     /// Tells the uids of servers apart.
     number: u64,
@@ -129,9 +129,10 @@ impl Server {
         }
     }
 
-    /// The pods of what waits for them have ended.
-    pub(super) fn end_parts(&mut self) {
-        let waiting = self.objects.iter().filter(|(_, object)| finalizers(object).iter().any(|held| held == FOREGROUND));
+    /// What is held goes.
+    pub(super) fn let_go(&mut self) {
+        self.held.clear();
+        let waiting = self.objects.iter().filter(|(_, object)| finalizers(object).iter().any(|held| held == HOLD));
         for key in waiting.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             self.drop_object(&key);
         }
@@ -181,12 +182,12 @@ impl Server {
                 }
                 stored(live)
             }
-            (Operation::Delete { uid, awaits_parts, .. }, Some(mut live)) => {
+            (Operation::Delete { uid, .. }, Some(mut live)) => {
                 if !uid.is_empty() && *uid != text(&live, "uid") {
                     return Answer::Conflict(format!("{key} is another one"));
                 }
-                if *awaits_parts && self.is_slow {
-                    live["metadata"]["finalizers"] = json!([FOREGROUND]);
+                if self.held.contains(&key.name) {
+                    live["metadata"]["finalizers"] = json!([HOLD]);
                     self.keep(key, live);
                 }
                 self.delete(key);

@@ -68,7 +68,8 @@ impl ComponentRenderer for Kinds {
 }
 
 /// Plans what a `Wanting` says. Its spec:
-/// - `plane` or `environment`: where; `objects`: what, each a kind, name and value;
+/// - `plane` or `environment`: where; `objects`: what, each a kind, name and value, and the route that it `protects`, or
+///   that it `narrows` first, if any;
 /// - `cell`: a namespace of that name is shared with the others of the cell, and goes with the last;
 /// - `trouble`: `panics`, `reads`, `writes` or `unreadable`; `lookAgain`: seconds until the next look.
 #[derive(Debug)]
@@ -156,11 +157,15 @@ impl AnyPlanner for WantingPlanner {
         if let Some(plane) = &plane {
             for wanted in spec["objects"].as_array().into_iter().flatten() {
                 let name = wanted["name"].as_str().unwrap_or_default();
-                plan.want_rendered(
-                    plane,
-                    &owner,
-                    rendered(wanted["kind"].as_str().unwrap_or_default(), name, &wanted["value"]),
-                );
+                let object = rendered(wanted["kind"].as_str().unwrap_or_default(), name, &wanted["value"]);
+                if let Some(name) = wanted["protects"].as_str() {
+                    let exposure = ObjectKey { kind: route(), namespace: "work".to_owned(), name: name.to_owned() };
+                    plan.protect(plane, object.key().clone(), exposure);
+                }
+                plan.want_rendered(plane, &owner, object);
+                if wanted["narrows"] == true {
+                    plan.narrow(plane, &owner, rendered("HTTPRoute", name, &json!("narrow")));
+                }
             }
             plan.prune(cx, plane, &owner);
         }

@@ -2,6 +2,8 @@
 //!
 //! An Endpoint is named after the Deployment that first made it. A successor in the same place keeps the name, so that it
 //! takes over the object, its route and its address, and makes no second ones beside them.
+//!
+//! What an artifact no longer lets in is taken away first, and whatever becomes of the rest of it.
 
 use std::collections::BTreeSet;
 
@@ -10,15 +12,17 @@ use kube::Resource;
 use openchoreo_core::conditions::Finding;
 use openchoreo_core::extension::{RenderError, chain};
 use openchoreo_core::hierarchy::{child_labels, children, label_of, name_of, track_name};
-use openchoreo_core::kind::Kind;
+use openchoreo_core::kind::{Kind, PlaneKey};
 use openchoreo_core::labels::{self, finalizers};
+use openchoreo_core::plan::{Plan, Rendered};
 use openchoreo_core::planner::PlanContext;
 use openchoreo_core::record;
 use openchoreo_core::world::Select;
-use openchoreo_types::v1alpha1::{Deployment, Endpoint, EndpointTemplate};
+use openchoreo_types::common::{EndpointSpec, NetworkVisibilities, Visibility};
+use openchoreo_types::v1alpha1::{DeployableArtifact, Deployment, Endpoint, EndpointTemplate};
 
 use super::place::Place;
-use super::source::Source;
+use super::source::{self, Source};
 use super::{DeploymentReason, Stop, owner_of};
 
 /// Name of the Endpoint of a template without a name.
@@ -41,11 +45,10 @@ fn make(
     place: &Place,
     source: &Source<'_>,
 ) -> Result<Vec<Endpoint>, RenderError> {
-    let templates = source.artifact.spec.configuration.as_ref().map_or(&[][..], |c| &c.endpoint_templates);
     let mut names = BTreeSet::new();
     let mut endpoints = Vec::new();
-    for (index, template) in templates.iter().enumerate() {
-        let name = template.metadata.name.as_deref().unwrap_or(DEFAULT_NAME);
+    for (index, template) in templates(&source.artifact).iter().enumerate() {
+        let name = name_in(template);
         if !names.insert(name) {
             let field = format!("spec.configuration.endpointTemplates[{index}].metadata.name");
             let artifact = format!("DeployableArtifact `{}`", name_of(&*source.artifact));
@@ -58,6 +61,74 @@ fn make(
         endpoints.push(endpoint(cx, deployment, place, template, name)?);
     }
     Ok(endpoints)
+}
+
+fn templates(artifact: &DeployableArtifact) -> &[EndpointTemplate] {
+    artifact.spec.configuration.as_ref().map_or(&[], |configuration| &configuration.endpoint_templates)
+}
+
+fn name_in(template: &EndpointTemplate) -> &str {
+    template.metadata.name.as_deref().unwrap_or(DEFAULT_NAME)
+}
+
+/// Takes away what the artifact of a Deployment no longer lets in: endpoints that it does not have, visibilities that it
+/// does not enable, and what came without a policy that it has now. That waits for nothing that the artifact adds, and
+/// does not depend on whether the workload can be rendered.
+pub(super) fn narrow(cx: &PlanContext<'_>, plan: &mut Plan, deployment: &Deployment, place: &Place) {
+    let Some(artifact) = source::artifact(cx, deployment, place) else { return };
+    let owner = owner_of(deployment);
+    let ours = cx.label_of(&owner);
+    for live in cx.list_written::<Endpoint>(in_place(place)) {
+        if label_of(&*live, labels::OWNER) != Some(ours.as_str()) || live.metadata.deletion_timestamp.is_some() {
+            continue;
+        }
+        let name = label_of(&*live, labels::NAME);
+        let Some(template) = templates(&artifact).iter().find(|template| Some(name_in(template)) == name) else {
+            plan.delete_object(&*live);
+            continue;
+        };
+        let narrowed = narrowed(live.spec.network_visibilities.as_ref(), template.spec.network_visibilities.as_ref());
+        if narrowed != live.spec.network_visibilities {
+            let spec = EndpointSpec { network_visibilities: narrowed, ..live.spec.clone() };
+            let form = Endpoint { metadata: as_written(&live.metadata), spec, status: None };
+            plan.narrow(&PlaneKey::Control, &owner, Rendered::new(&form));
+        }
+    }
+}
+
+/// What is visible now, without what is no longer to be, and with the policies that it is to have.
+fn narrowed(live: Option<&NetworkVisibilities>, wanted: Option<&NetworkVisibilities>) -> Option<NetworkVisibilities> {
+    let live = live?;
+    let level = |of: fn(&NetworkVisibilities) -> Option<&Visibility>| {
+        let is_enabled = |visibility: &&Visibility| visibility.enable;
+        match (of(live).filter(is_enabled), wanted.and_then(of).filter(is_enabled)) {
+            (Some(_), Some(wanted)) => Some(wanted.clone()),
+            (Some(_), None) => None,
+            (None, _) => of(live).cloned(),
+        }
+    };
+    Some(NetworkVisibilities {
+        organization: level(|all| all.organization.as_ref()),
+        public: level(|all| all.public.as_ref()),
+    })
+}
+
+/// What a plan wrote of the metadata of an object, without its marks.
+fn as_written(live: &ObjectMeta) -> ObjectMeta {
+    let mut written = ObjectMeta {
+        name: live.name.clone(),
+        namespace: live.namespace.clone(),
+        labels: live.labels.clone(),
+        annotations: live.annotations.clone(),
+        finalizers: live.finalizers.clone(),
+        owner_references: live.owner_references.clone(),
+        ..ObjectMeta::default()
+    };
+    let is_a_mark = |key: &String| [labels::OWNER, labels::OWNED_BY, labels::WANTED_DIGEST].contains(&key.as_str());
+    for map in [&mut written.labels, &mut written.annotations].into_iter().flatten() {
+        map.retain(|key, _| !is_a_mark(key));
+    }
+    written
 }
 
 fn endpoint(
@@ -104,12 +175,16 @@ fn endpoint(
     })
 }
 
-/// The Endpoint of a name that is in the place already: the Deployment's own, or else one that it takes over.
-fn standing(cx: &PlanContext<'_>, deployment: &Deployment, place: &Place, name: &str) -> Option<String> {
-    let select = children(&place.scope)
+/// The objects of the component in a place.
+fn in_place(place: &Place) -> Select {
+    children(&place.scope)
         .label(labels::DEPLOYMENT_TRACK, track_name(&place.track))
         .label(labels::ENVIRONMENT, place.environment.as_str())
-        .label(labels::NAME, name);
+}
+
+/// The Endpoint of a name that is in the place already: the Deployment's own, or else one that it takes over.
+fn standing(cx: &PlanContext<'_>, deployment: &Deployment, place: &Place, name: &str) -> Option<String> {
+    let select = in_place(place).label(labels::NAME, name);
     let ours = cx.label_of(&owner_of(deployment));
     let mut made = cx.control().list_stored_written(&Select { kind: Kind::of::<Endpoint>(), ..select });
     made.retain(|(_, live)| live.label(labels::OWNER).is_some() && !live.is_deleting());

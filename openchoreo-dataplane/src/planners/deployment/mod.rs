@@ -138,11 +138,13 @@ fn owner_of(deployment: &Deployment) -> Owner {
     Owner::object(Deployment::KIND, deployment.metadata.namespace.as_deref().unwrap_or_default(), name_of(deployment))
 }
 
-/// Deploys, or says why not. Nothing is wanted before everything is known, so that a stop leaves no half of a plan.
+/// Deploys, or says why not. Nothing is wanted before everything is known, so that a stop leaves no half of a plan; only
+/// what the artifact no longer lets in is taken away in any case.
 fn deploy(cx: &PlanContext<'_>, plan: &mut Plan, deployment: &Deployment, draft: &mut Draft) -> Result<(), Stop> {
     let owner = owner_of(deployment);
     let place = place::place(cx, deployment)?;
     let mut aside = succession::make_way(cx, deployment, &place)?;
+    endpoints::narrow(cx, plan, deployment, &place);
     let outcome = outcome(cx, deployment, &place, draft)
         .map_err(|stop| succession::with_what_runs(cx, deployment, &place, stop))?;
     let plane = &place.target.plane;

@@ -54,18 +54,27 @@ pub(super) fn resolve<'p>(
     Ok(Source { artifact, image, groups: groups.found, renderer })
 }
 
+/// The artifact that a Deployment names, if it is one of its component and track.
+pub(super) fn artifact(
+    cx: &PlanContext<'_>,
+    deployment: &Deployment,
+    place: &Place,
+) -> Option<Arc<DeployableArtifact>> {
+    let (component, track) = (name_of(&*place.scope.component), track_name(&place.track));
+    let artifact = cx.get::<DeployableArtifact>(place.scope.namespace(), &deployment.spec.deployment_artifact_ref)?;
+    let is_ours = label_of(&*artifact, labels::COMPONENT) == Some(component)
+        && label_of(&*artifact, labels::DEPLOYMENT_TRACK).is_none_or(|of| of == track);
+    is_ours.then_some(artifact)
+}
+
 fn resolve_artifact(
     cx: &PlanContext<'_>,
     deployment: &Deployment,
     place: &Place,
 ) -> Result<(Arc<DeployableArtifact>, String), Finding> {
-    let wanted = deployment.spec.deployment_artifact_ref.as_str();
-    let (component, track) = (name_of(&*place.scope.component), track_name(&place.track));
-    let is_ours = |artifact: &Arc<DeployableArtifact>| {
-        label_of(&**artifact, labels::COMPONENT) == Some(component)
-            && label_of(&**artifact, labels::DEPLOYMENT_TRACK).is_none_or(|of| of == track)
-    };
-    let artifact = cx.get::<DeployableArtifact>(place.scope.namespace(), wanted).filter(is_ours).ok_or_else(|| {
+    let artifact = artifact(cx, deployment, place).ok_or_else(|| {
+        let wanted = deployment.spec.deployment_artifact_ref.as_str();
+        let (component, track) = (name_of(&*place.scope.component), track_name(&place.track));
         let message = format!("DeployableArtifact `{wanted}` of component `{component}` and track `{track}` does not exist in namespace `{}`", place.scope.namespace());
         Finding::new(DeploymentReason::ArtifactNotFound, message)
     })?;
