@@ -245,10 +245,19 @@ impl Offline {
     /// # Errors
     /// The plans do not come to rest, or a planner uses a kind that it does not declare.
     pub fn settle(&mut self) -> Result<(), OfflineError> {
+        self.settle_watching(|_| {})
+    }
+
+    /// The same, and shows the World as it is after each request: a crash may come behind any of them.
+    ///
+    /// # Errors
+    /// As for [`Offline::settle`].
+    pub fn settle_watching(&mut self, mut look: impl FnMut(&World)) -> Result<(), OfflineError> {
         for _ in 0..PASS_LIMIT {
             let step = self.core.step(self.now);
             while let Some(command) = self.core.take_command() {
                 self.execute(command);
+                look(self.core.world());
             }
             if let Some(undeclared) = self.core.undeclared() {
                 return Err(undeclared.clone().into());

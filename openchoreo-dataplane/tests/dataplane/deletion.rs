@@ -8,17 +8,17 @@ use openchoreo_core::world::{Disconnect, PlaneState};
 use openchoreo_types::v1alpha1 as oc;
 use serde_json::json;
 
-use crate::lab::{Lab, component, plane, platform, verdict};
+use crate::lab::{Lab, component, isolating, plane, verdict};
 
 #[test]
 fn the_last_deployment_of_a_cell_takes_the_namespace_with_it_and_no_other_does() {
-    let platform = platform();
+    let platform = isolating(false);
     let mut lab = Lab::with_organization(&platform, "acme");
     lab.apply(&component("acme", "cart"));
     lab.apply(&component("acme", "pay"));
-    assert_eq!(lab.in_plane("acme").len(), 5);
+    assert_eq!(lab.in_plane("acme").len(), 6);
     lab.delete::<oc::Deployment>("acme", "cart-development");
-    assert_eq!(lab.in_plane("acme").len(), 3);
+    assert_eq!(lab.in_plane("acme").len(), 4);
     lab.delete::<oc::Deployment>("acme", "pay-development");
     assert_eq!(lab.in_plane("acme"), Vec::<String>::new());
     assert_eq!(lab.control::<oc::Deployment>("acme", "pay-development"), None);
@@ -35,7 +35,7 @@ fn deleting_any_parent_empties_the_plane() {
         ("data plane", |lab| lab.delete::<oc::DataPlane>("acme", "plane")),
     ];
     for (what, act) in acts {
-        let platform = platform();
+        let platform = isolating(false);
         let mut lab = Lab::with_organization(&platform, "acme");
         lab.apply(&component("acme", "cart"));
         act(&mut lab);
@@ -45,7 +45,7 @@ fn deleting_any_parent_empties_the_plane() {
 
 #[test]
 fn a_data_plane_goes_only_when_it_is_empty_and_the_deployment_says_why_it_stopped() {
-    let platform = platform();
+    let platform = isolating(false);
     let mut lab = Lab::with_organization(&platform, "acme");
     lab.apply(&component("acme", "cart"));
     lab.apply(&component("acme", "pay"));
@@ -57,7 +57,7 @@ fn a_data_plane_goes_only_when_it_is_empty_and_the_deployment_says_why_it_stoppe
 
 #[test]
 fn a_missing_parent_keeps_what_runs_and_is_waited_for() {
-    let platform = platform();
+    let platform = isolating(false);
     let mut lab = Lab::with_organization(&platform, "acme");
     lab.apply(&component("acme", "cart"));
     let before = lab.in_plane("acme");
@@ -71,7 +71,7 @@ fn a_missing_parent_keeps_what_runs_and_is_waited_for() {
 
 #[test]
 fn deletion_waits_for_a_plane_that_does_not_answer() {
-    let platform = platform();
+    let platform = isolating(false);
     let mut lab = Lab::with_organization(&platform, "acme");
     lab.apply(&component("acme", "cart"));
     let dead = PlaneState::Unreachable {
@@ -90,7 +90,7 @@ fn deletion_waits_for_a_plane_that_does_not_answer() {
 
 #[test]
 fn an_environment_that_moves_to_another_plane_leaves_nothing_behind() {
-    let platform = platform();
+    let platform = isolating(false);
     let mut lab = Lab::with_organization(&platform, "acme");
     lab.apply(&component("acme", "cart"));
     let other = openchoreo_core::kind::PlaneKey::data_plane("acme", "other");
@@ -110,13 +110,13 @@ spec: {dataPlaneRef: other}
 ",
     );
     assert_eq!(lab.in_plane("acme"), Vec::<String>::new());
-    assert_eq!(lab.offline.world().all(&other).len(), 3);
+    assert_eq!(lab.offline.world().all(&other).len(), 4);
     assert!(lab.is_at_rest());
 }
 
 #[test]
 fn an_edited_environment_label_moves_the_workload_and_its_namespace() {
-    let platform = platform();
+    let platform = isolating(false);
     let mut lab = Lab::with_organization(&platform, "acme");
     lab.apply(&component("acme", "cart"));
     let before = lab.in_plane("acme");
@@ -177,7 +177,7 @@ fn everything(lab: &Lab) -> Vec<String> {
 
 #[test]
 fn an_organization_keeps_planes_and_secrets_until_its_planes_are_clean() {
-    let platform = platform();
+    let platform = isolating(false);
     let mut lab = Lab::with_organization(&platform, "acme");
     lab.apply(SECRET);
     lab.apply(&component("acme", "cart"));
@@ -197,7 +197,7 @@ fn an_organization_keeps_planes_and_secrets_until_its_planes_are_clean() {
 
 #[test]
 fn an_organization_with_a_dead_plane_goes_when_the_plane_is_given_up() {
-    let platform = platform();
+    let platform = isolating(false);
     let mut lab = Lab::with_organization(&platform, "acme");
     lab.apply(SECRET);
     lab.apply(&component("acme", "cart"));
@@ -224,7 +224,7 @@ fn an_organization_with_a_dead_plane_goes_when_the_plane_is_given_up() {
 
 #[test]
 fn a_plane_that_drains_is_given_up_by_the_loss_of_contact_and_not_by_its_deletion() {
-    let platform = platform();
+    let platform = isolating(false);
     let mut lab = Lab::with_organization(&platform, "acme");
     lab.apply(&component("acme", "cart"));
     hold(&mut lab, true);
@@ -255,7 +255,7 @@ fn a_plane_that_drains_is_given_up_by_the_loss_of_contact_and_not_by_its_deletio
 
 #[test]
 fn a_plane_that_cannot_be_used_is_given_up_by_its_deletion_and_says_so() {
-    let platform = platform();
+    let platform = isolating(false);
     let mut lab = Lab::with_organization(&platform, "acme");
     lab.apply(&component("acme", "cart"));
     let state = PlaneState::Misconfigured { error: "Secret `credentials` does not exist".to_owned() };

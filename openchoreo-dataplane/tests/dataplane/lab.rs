@@ -3,10 +3,15 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1 as apps;
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::jiff::Timestamp;
+use openchoreo_core::extension::{CellContext, NetworkPolicyDialect, RenderError};
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
 use openchoreo_core::offline::Offline;
+use openchoreo_core::plan::Rendered;
 use openchoreo_core::platform::Platform;
+use openchoreo_core::world::World;
 use openchoreo_types::v1alpha1 as oc;
 use serde_json::{Value, json};
 
@@ -15,6 +20,41 @@ pub(crate) fn platform() -> Arc<Platform> {
     Platform::builder()
         .renderers(openchoreo_dataplane::builtin_renderers())
         .planners(openchoreo_dataplane::planners())
+        .build()
+        .map(Arc::new)
+        .expect("the platform fits together")
+}
+
+/// One policy for each cell, or none at all.
+#[derive(Debug)]
+struct Dialect {
+    fails: bool,
+}
+
+impl NetworkPolicyDialect for Dialect {
+    fn kinds(&self) -> Vec<Kind> {
+        vec![Kind::of::<NetworkPolicy>()]
+    }
+
+    fn policies(&self, cx: &CellContext<'_>) -> Result<Vec<Rendered>, RenderError> {
+        if self.fails {
+            return Err(RenderError::field("NetworkPolicy `deny`", "spec", "cannot be written"));
+        }
+        let object = json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": {"name": "deny", "namespace": cx.namespace.as_str(), "labels": cx.labels},
+        });
+        Ok(vec![Rendered::of_json(Kind::of::<NetworkPolicy>(), object)])
+    }
+}
+
+/// A platform with a dialect of network policies, which fails or not. A [`Lab`] of it watches that every workload is
+/// isolated at every moment.
+pub(crate) fn isolating(fails: bool) -> Arc<Platform> {
+    Platform::builder()
+        .renderers(openchoreo_dataplane::builtin_renderers())
+        .planners(openchoreo_dataplane::planners())
+        .dialects([Arc::new(Dialect { fails }) as Arc<dyn NetworkPolicyDialect>])
         .build()
         .map(Arc::new)
         .expect("the platform fits together")
@@ -124,6 +164,12 @@ impl Lab {
         lab
     }
 
+    pub(crate) fn settle(&mut self) {
+        let is_isolating = self.offline.core().platform().dialects().next().is_some();
+        let look = |world: &World| assert!(!is_isolating || open(world).is_empty(), "open: {:?}", open(world));
+        self.offline.settle_watching(look).expect("the platform comes to rest");
+    }
+
     pub(crate) fn connect(&mut self, organization: &str) {
         self.offline.connect(&plane(organization));
     }
@@ -134,7 +180,7 @@ impl Lab {
             let value: Value = openchoreo_types::yaml::from_str(document).expect("YAML");
             self.offline.apply(value).expect("a known kind");
         }
-        self.offline.settle().expect("the platform comes to rest");
+        self.settle();
     }
 
     pub(crate) fn delete<K>(&mut self, namespace: &str, name: &str)
@@ -143,7 +189,7 @@ impl Lab {
         K::Scope: 'static,
     {
         self.offline.delete(&PlaneKey::Control, &ObjectKey::of::<K>(namespace, name));
-        self.offline.settle().expect("the platform comes to rest");
+        self.settle();
     }
 
     pub(crate) fn control<K>(&self, namespace: &str, name: &str) -> Option<Value>
@@ -185,16 +231,33 @@ impl Lab {
             });
             self.offline.put(&plane(organization), Kind::of::<apps::Deployment>(), live);
         }
-        self.offline.settle().expect("the platform comes to rest");
+        self.settle();
     }
 
     /// Whether planning everything once more takes no request.
     pub(crate) fn is_at_rest(&mut self) -> bool {
         let before = self.offline.requests();
         self.offline.replan_all();
-        self.offline.settle().expect("the platform comes to rest");
+        self.settle();
         self.offline.requests() == before
     }
+}
+
+/// The workloads of all planes in whose namespaces there is no policy. Where the namespace is going, Kubernetes ends the
+/// pods before it deletes the policies.
+fn open(world: &World) -> Vec<ObjectKey> {
+    let planes = world.planes().filter(|plane| plane.remote().is_some());
+    let of_planes = planes.flat_map(|plane| {
+        let isolated = world.keys(plane, Kind::of::<NetworkPolicy>());
+        let workloads = world.all(plane).into_iter().map(|(key, _)| key);
+        let is_open = move |key: &ObjectKey| {
+            let namespace = world.get(plane, &ObjectKey::of::<Namespace>("", key.namespace.as_str()));
+            !namespace.is_some_and(|live| live.is_deleting())
+                && !isolated.iter().any(|policy| policy.namespace == key.namespace)
+        };
+        workloads.filter(|key| matches!(key.kind.group, "apps" | "batch")).filter(is_open)
+    });
+    of_planes.collect()
 }
 
 pub(crate) fn plane(organization: &str) -> PlaneKey {

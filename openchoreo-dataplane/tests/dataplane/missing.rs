@@ -5,7 +5,7 @@ use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
 use openchoreo_types::v1alpha1 as oc;
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, component, platform, verdict};
+use crate::lab::{Lab, component, isolating, verdict};
 
 /// A namespace that an administrator labelled for project `shop` of `acme`, or has not.
 fn namespace(labels: &str) -> String {
@@ -20,7 +20,7 @@ fn two_in_a_cell(platform: &std::sync::Arc<openchoreo_core::platform::Platform>)
     lab.apply(&namespace(LABELLED));
     lab.apply(&component("shop", "cart"));
     lab.apply(&component("acme", "pay"));
-    assert_eq!(lab.in_plane("acme").len(), 5);
+    assert_eq!(lab.in_plane("acme").len(), 6);
     lab
 }
 
@@ -50,7 +50,7 @@ fn whatever_parent_is_missing_for_a_moment_nothing_is_taken_away() {
         ObjectKey::of::<oc::DeploymentTrack>("shop", "cart-main"),
         ObjectKey::of::<oc::DeployableArtifact>("shop", "cart-v1"),
     ];
-    let platform = platform();
+    let platform = isolating(false);
     for parent in &parents {
         let mut lab = two_in_a_cell(&platform);
         let before = lab.in_plane("acme");
@@ -74,7 +74,7 @@ fn whatever_parent_is_missing_for_a_moment_nothing_is_taken_away() {
 
 #[test]
 fn a_namespace_whose_label_is_stripped_keeps_what_runs() {
-    let platform = platform();
+    let platform = isolating(false);
     let mut lab = two_in_a_cell(&platform);
     let before = lab.in_plane("acme");
     lab.apply(&namespace(""));
@@ -82,7 +82,7 @@ fn a_namespace_whose_label_is_stripped_keeps_what_runs() {
     assert_eq!(lab.ready("shop", "cart-development"), verdict("False", "NamespaceNotInOrganization"));
     // Nor does anybody else take it away who goes meanwhile.
     lab.delete::<oc::Deployment>("acme", "pay-development");
-    assert_eq!(lab.in_plane("acme").len(), 3);
+    assert_eq!(lab.in_plane("acme").len(), 4);
     assert!(is_of(&lab, "cart"));
     lab.apply(&namespace(LABELLED));
     assert_eq!(lab.ready("shop", "cart-development"), verdict("False", "DeploymentProgressing"));
@@ -92,11 +92,11 @@ fn a_namespace_whose_label_is_stripped_keeps_what_runs() {
 
 #[test]
 fn no_cell_is_emptied_while_its_organization_is_missing() {
-    let platform = platform();
+    let platform = isolating(false);
     let mut lab = two_in_a_cell(&platform);
     lose(&mut lab, &ObjectKey::of::<oc::Organization>("", "acme"));
     lab.delete::<oc::Deployment>("acme", "pay-development");
-    assert_eq!(lab.in_plane("acme").len(), 3);
+    assert_eq!(lab.in_plane("acme").len(), 4);
     assert!(is_of(&lab, "cart"));
     lab.delete::<oc::Deployment>("shop", "cart-development");
     assert_eq!(lab.in_plane("acme"), Vec::<String>::new());
@@ -104,14 +104,14 @@ fn no_cell_is_emptied_while_its_organization_is_missing() {
 
 #[test]
 fn a_deployment_that_cannot_be_read_keeps_its_cell_and_its_plane() {
-    let platform = platform();
+    let platform = isolating(false);
     let mut lab = two_in_a_cell(&platform);
     let key = ObjectKey::of::<oc::Deployment>("shop", "cart-development");
     let mut spoiled = lab.control::<oc::Deployment>("shop", "cart-development").expect("it is there");
     spoiled["spec"] = json!({ "deploymentArtifactRef": ["no text"] });
     lab.offline.put(&PlaneKey::Control, key.kind, spoiled).expect("it has a name");
     lab.delete::<oc::Deployment>("acme", "pay-development");
-    assert_eq!(lab.in_plane("acme").len(), 3);
+    assert_eq!(lab.in_plane("acme").len(), 4);
     assert!(is_of(&lab, "cart"));
     lab.delete::<oc::DataPlane>("acme", "plane");
     assert!(lab.control::<oc::DataPlane>("acme", "plane").is_some(), "it holds what can still be cleaned");
@@ -119,13 +119,13 @@ fn a_deployment_that_cannot_be_read_keeps_its_cell_and_its_plane() {
 
 #[test]
 fn artifacts_that_cannot_be_read_leave_the_automatic_deployment() {
-    let platform = platform();
+    let platform = isolating(false);
     let mut lab = Lab::with_organization(&platform, "acme");
     let written = component("acme", "cart").replace("autoDeploy: false", "autoDeploy: true");
     let (automatic, _) = written.rsplit_once("\n---\n").expect("the Deployment is the last document");
     lab.apply(automatic);
     let before = lab.in_plane("acme");
-    assert_eq!(before.len(), 3);
+    assert_eq!(before.len(), 4);
     let mut spoiled = lab.control::<oc::DeployableArtifact>("acme", "cart-v1").expect("it is there");
     spoiled["spec"] = json!({ "targetArtifact": "no object" });
     let kind = Kind::of::<oc::DeployableArtifact>();

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
 
-use crate::lab::{Lab, artifact, component, deployment, plane, platform, verdict};
+use crate::lab::{Lab, artifact, component, deployment, isolating, plane, platform, verdict};
 
 /// Everything that makes the component `cart` reachable in its first environment, as `<Kind> <name> <uid>`: an object
 /// that was away for a moment has another uid.
@@ -506,7 +506,7 @@ proptest! {
         by_track in any::<bool>(),
         edits in proptest::collection::vec(any_edit(), 1..10),
     ) {
-        let platform = platform();
+        let platform = isolating(false);
         let written = if by_track { automatic() } else { component("acme", "cart") };
         let mut lab = running(&platform, &written);
         let before = reachable(&lab);
