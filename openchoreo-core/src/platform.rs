@@ -9,20 +9,20 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use openchoreo_types::common::PlaneKind;
-use openchoreo_types::v1alpha1::{BuildPlane, Component, DataPlane};
+use openchoreo_types::v1alpha1::{BuildPlane, Component, ContainerRegistry, DataPlane};
 use serde_json::Value;
 
 use crate::extension::{BuildEngine, ComponentRenderer, Extensions, Gateway, NetworkPolicyDialect};
 use crate::kind::Kind;
 use crate::naming::contract::{self, hostname_contract, naming_contract};
-use crate::naming::{DefaultHostnames, DefaultNaming, HostnameScheme, NamingScheme};
+use crate::naming::{DefaultHostnames, DefaultNaming, HostnameScheme, ImagePrefix, NamingScheme};
 use crate::planner::AnyPlanner;
 use crate::planners;
 use crate::record;
 use crate::world::{IndexFn, World};
 
-pub use crate::extension::PlatformSettings;
-pub use crate::world::indexes::{INDEX_COMPONENT, INDEX_DATA_PLANE, INDEX_PLANE, INDEX_PROJECT};
+pub use crate::extension::{ImageRules, PlatformSettings};
+pub use crate::world::indexes::{INDEX_COMPONENT, INDEX_DATA_PLANE, INDEX_PLANE, INDEX_PROJECT, INDEX_REGISTRY};
 
 /// Why a platform cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -342,6 +342,7 @@ fn indexes(planners: &[Arc<dyn AnyPlanner>]) -> Vec<(Kind, &'static str, IndexFn
         (Kind::of::<openchoreo_types::v1alpha1::Environment>(), INDEX_DATA_PLANE, |environment| {
             text(environment, "/spec/dataPlaneRef").map(str::to_owned).into_iter().collect()
         }),
+        (Kind::of::<DataPlane>(), INDEX_REGISTRY, registry),
     ];
     // Every kind may record planes; those that do not have nothing under the index.
     let kinds: BTreeSet<Kind> = planners.iter().map(|planner| planner.kind()).collect();
@@ -355,6 +356,14 @@ fn indexes(planners: &[Arc<dyn AnyPlanner>]) -> Vec<(Kind, &'static str, IndexFn
 
 fn text<'a>(json: &'a Value, pointer: &str) -> Option<&'a str> {
     json.pointer(pointer).and_then(Value::as_str)
+}
+
+/// The registry that a DataPlane names, in the one way in which images are looked for below it.
+fn registry(plane: &Value) -> Vec<String> {
+    let registry = plane.pointer("/spec/registry").cloned().unwrap_or_default();
+    let read = serde_json::from_value::<Option<ContainerRegistry>>(registry).ok().flatten();
+    let prefix = read.as_ref().and_then(ContainerRegistry::image_prefix);
+    prefix.and_then(|prefix| prefix.parse::<ImagePrefix>().ok()).map(|prefix| prefix.to_string()).into_iter().collect()
 }
 
 fn recorded_planes(object: &Value) -> Vec<String> {

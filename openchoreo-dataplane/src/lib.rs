@@ -4,6 +4,7 @@
 //! - [`renderers`]: the shipped [`ComponentRenderer`]s: Service, WebApplication, ScheduledTask.
 //! - [`health`]: how an observed object is doing.
 //! - [`artifact`] and [`configuration`]: which image and which configuration groups an artifact means.
+//! - [`images`]: whose images a component may run, and from which registries.
 //! - [`mod@planners`]: ConfigurationGroup, DeploymentTrack, DeployableArtifact and Deployment.
 //!
 //! Pure: no network, no clock. Routes and network policies are made in `openchoreo-net`, builds in `openchoreo-build`.
@@ -14,6 +15,7 @@
 pub mod artifact;
 pub mod configuration;
 pub mod health;
+pub mod images;
 pub mod parts;
 pub mod planners;
 pub mod renderers;

@@ -69,6 +69,9 @@ pub mod annotations {
     /// On a Secret with [`PLANE_CREDENTIALS`](super::PLANE_CREDENTIALS): the servers that it may be sent to, as `host`
     /// or `host:port`, with commas between several.
     pub const PLANE_SERVER: &str = "openchoreo.dev/plane-server";
+    /// On an Environment: the registries, or paths in them, that images must be below to be deployed there, such as
+    /// `registry.example.com,ghcr.io/acme`; every registry where it is absent.
+    pub const ALLOWED_REGISTRIES: &str = "openchoreo.dev/allowed-registries";
     /// On an object that the platform makes: the planes that it is made for, as `<Kind>/<namespace>/<name>` with commas
     /// between several. It counts until the object's first status.
     pub const PLANES: &str = "openchoreo.dev/planes";

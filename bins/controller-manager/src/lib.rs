@@ -16,7 +16,8 @@ use openchoreo_core::client::{PlaneHosts, of_config};
 use openchoreo_core::engine::core::CoreSettings;
 use openchoreo_core::engine::{Engine, EngineError, EngineHandle, EngineSettings, LeaderSettings};
 use openchoreo_core::labels::Installation;
-use openchoreo_core::platform::{Platform, PlatformBuilder, PlatformSettings};
+use openchoreo_core::naming::ImagePrefix;
+use openchoreo_core::platform::{ImageRules, Platform, PlatformBuilder, PlatformSettings};
 use prometheus_client::registry::Registry;
 use uuid::Uuid;
 
@@ -72,9 +73,16 @@ pub struct Args {
     /// Image of the build and push steps of builds; the template's own where absent
     #[arg(long, value_name = "IMAGE")]
     pub build_image: Option<String>,
-    /// Registry for images of planes that name none
+    /// Registry for images of planes that name none; there an organization runs only what is below its own path
     #[arg(long, value_name = "PREFIX")]
-    pub registry: Option<String>,
+    pub registry: Option<ImagePrefix>,
+    /// What everybody may run although it is in that registry: registries or paths in them, with commas between them
+    #[arg(long, value_name = "PREFIXES", value_delimiter = ',')]
+    pub shared_images: Vec<ImagePrefix>,
+    /// What images must be below to be deployed: registries or paths in them, with commas between them; every registry
+    /// where absent
+    #[arg(long, value_name = "PREFIXES", value_delimiter = ',')]
+    pub allowed_registries: Vec<ImagePrefix>,
     /// Push to the registry without verifying its certificate, or over plain HTTP
     #[arg(long)]
     pub registry_insecure: bool,
@@ -101,12 +109,17 @@ impl Args {
             external_gateway: self.external_gateway.clone(),
             internal_gateway: self.internal_gateway.clone(),
             domain: self.domain.clone(),
+            images: ImageRules {
+                own: self.registry.iter().cloned().collect(),
+                shared: self.shared_images.clone(),
+                allowed: self.allowed_registries.clone(),
+            },
             ..PlatformSettings::default()
         };
         let builds = ArgoSettings {
             clone_image: self.clone_image.clone(),
             build_image: self.build_image.clone(),
-            registry: self.registry.clone(),
+            registry: self.registry.as_ref().map(ToString::to_string),
             registry_insecure: self.registry_insecure.then_some(true),
             ..ArgoSettings::default()
         };

@@ -22,7 +22,7 @@ use crate::naming::{
 use crate::plan::Rendered;
 use crate::world::Stored;
 
-pub use set::{Extensions, PlatformSettings};
+pub use set::{Extensions, ImageRules, PlatformSettings};
 
 /// Why something cannot be rendered: terminal until what was written changes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

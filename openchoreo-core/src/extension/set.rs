@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::{BuildEngine, ComponentRenderer, Gateway, NetworkPolicyDialect};
 use crate::kind::Kind;
-use crate::naming::{HostnameScheme, NamingScheme, Visibility};
+use crate::naming::{HostnameScheme, ImagePrefix, NamingScheme, Visibility};
 
 /// Names and limits of an installation. The defaults are those of the product's documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,21 @@ pub struct PlatformSettings {
     pub internal_domain: String,
     /// How long a plane that is being deleted may be unreachable before what it holds is given up.
     pub abandon_after: SignedDuration,
+    /// Whose images may run, and from which registries.
+    pub images: ImageRules,
+}
+
+/// Whose images may run, and from which registries. By default images come from every registry, and only the paths that
+/// DataPlanes name tell whose they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageRules {
+    /// Registries of the platform: there an organization runs what is below its own path only, see
+    /// [`NamingScheme::image_root`].
+    pub own: Vec<ImagePrefix>,
+    /// What everybody may run, though it is in a registry of the platform.
+    pub shared: Vec<ImagePrefix>,
+    /// What images must be below; empty for every registry.
+    pub allowed: Vec<ImagePrefix>,
 }
 
 impl Default for PlatformSettings {
@@ -35,6 +50,7 @@ impl Default for PlatformSettings {
             domain: "choreoapps.localhost".to_owned(),
             internal_domain: "choreoapps.internal".to_owned(),
             abandon_after: SignedDuration::from_mins(5),
+            images: ImageRules::default(),
         }
     }
 }

@@ -78,7 +78,8 @@ pub fn samples() -> Vec<Sample> {
 /// What is broken in a naming scheme, one sentence each; empty when the scheme keeps the contract.
 ///
 /// Checked for each sample: names are valid for the object they are for, two calls agree, ordinary identities have
-/// names, and, where the scheme claims it, different identities have different names.
+/// names, an organization's images are below its root, and, where the scheme claims it, different identities have
+/// different names.
 pub fn naming_contract(scheme: &dyn NamingScheme, samples: &[Sample]) -> Vec<String> {
     let mut report = Report::new(scheme.is_injective());
     for sample in samples {
@@ -118,6 +119,15 @@ pub fn naming_contract(scheme: &dyn NamingScheme, samples: &[Sample]) -> Vec<Str
         });
         report.check("workflow", &with_leaf, sample, is_label, || text(scheme.workflow(&component.build(leaf))));
         report.check("image", &in_component, sample, is_image_path, || scheme.image(&component));
+        let root = || scheme.image_root(&project.organization());
+        report.check("image_root", &[organization], sample, is_image_path, root);
+        if let (Ok(image), Ok(root)) = (scheme.image(&component), root())
+            && !image.strip_prefix(&root).is_some_and(|rest| rest.starts_with('/'))
+        {
+            let broken =
+                format!("`image` of {in_component:?} gives `{image}`, which is not below `image_root`, `{root}`");
+            report.violations.push(broken);
+        }
     }
     report.violations
 }

@@ -84,6 +84,13 @@ pub trait NamingScheme: fmt::Debug + Send + Sync {
     /// it, so that no organization can push over another's images.
     fn image(&self, component: &ComponentId<'_>) -> Result<String, NameError>;
 
+    /// The path that all repositories of an organization are below, and no other organization's; the first segment of
+    /// its images unless a scheme says otherwise.
+    fn image_root(&self, organization: &OrganizationId<'_>) -> Result<String, NameError> {
+        let image = self.image(&organization.project("project").component("component"))?;
+        Ok(image.split('/').next().unwrap_or_default().to_owned())
+    }
+
     /// A network policy, by what it is for.
     fn network_policy(&self, name: &str) -> Result<ResourceName, NameError>;
 }

@@ -1,12 +1,15 @@
 //! Environment: a stage of an organization, served by a data plane.
 
 use k8s_openapi::api::core::v1::Namespace;
+use kube::ResourceExt;
 use openchoreo_types::v1alpha1::{DataPlane, Deployment, Environment, Organization};
 
 use crate::conditions::CommonReason;
 use crate::hierarchy::{claimed_organization, environment_of, home_of, name_of};
 use crate::kind::ObjectKey;
+use crate::labels::annotations::ALLOWED_REGISTRIES;
 use crate::labels::{self, finalizers};
+use crate::naming::ImagePrefix;
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
 use crate::planners::deletion::delete_those;
@@ -18,6 +21,7 @@ crate::reasons! {
     pub enum EnvironmentReason for "Environment" {
         EnvironmentReady => Ready = True, "the environment's data plane is connected",
         DataPlaneNotFound => Ready = False, "`spec.dataPlaneRef` names a DataPlane that does not exist in the organization's namespace; it is waited for",
+        AllowedRegistriesInvalid => Ready = False, "annotation `openchoreo.dev/allowed-registries` cannot be read, so nothing is deployed here anew; give registries or paths in them with commas between",
     }
 }
 
@@ -55,6 +59,11 @@ impl Planner for EnvironmentPlanner {
             return plan;
         }
         plan.finalizer = Finalizer::Hold(finalizers::ENVIRONMENT);
+        if let Some(Err(error)) = environment.annotations().get(ALLOWED_REGISTRIES).map(|text| ImagePrefix::list(text))
+        {
+            let message = format!("annotation `{ALLOWED_REGISTRIES}`: {error}");
+            draft.find(EnvironmentReason::AllowedRegistriesInvalid, message);
+        }
         match home_of(cx, environment) {
             Err(error) => draft.add(error.into()),
             Ok(home) => match environment_of(cx, &home.organization, name) {

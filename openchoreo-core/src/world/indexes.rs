@@ -8,3 +8,5 @@ pub const INDEX_COMPONENT: &str = "component";
 pub const INDEX_PROJECT: &str = "project";
 /// Index on Environment: `spec.dataPlaneRef`.
 pub const INDEX_DATA_PLANE: &str = "dataPlane";
+/// Index on DataPlane: the registry that it names, as [`ImagePrefix`](crate::naming::ImagePrefix) writes it.
+pub const INDEX_REGISTRY: &str = "registry";

@@ -4,20 +4,6 @@
 
 use std::ops::RangeInclusive;
 
-/// Checks an image reference: present, and one word.
-///
-/// # Errors
-/// What is wrong.
-pub fn image(image: &str) -> Result<(), String> {
-    if image.is_empty() {
-        return Err("is empty; give an image such as `registry.example.com/shop/cart:v1`".to_owned());
-    }
-    if image.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(format!("`{image}` has spaces in it; an image reference is one word"));
-    }
-    Ok(())
-}
-
 /// Checks the name of an environment variable: what Kubernetes and programs take.
 ///
 /// # Errors

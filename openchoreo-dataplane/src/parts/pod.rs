@@ -13,6 +13,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use openchoreo_core::extension::{RenderError, WorkloadContext};
 use openchoreo_core::hierarchy::name_of;
+use openchoreo_core::naming::ImageReference;
 use openchoreo_types::common::{Application, ResourceLimits};
 
 use super::inputs::{self, Inputs, application_field};
@@ -88,9 +89,8 @@ fn container(
     inputs: &Inputs,
     ports: &[WorkloadPort],
 ) -> Result<Container, RenderError> {
-    check::image(cx.image).map_err(|problem| {
-        RenderError::field(format!("DeployableArtifact `{}`", name_of(cx.artifact)), "spec.targetArtifact", problem)
-    })?;
+    let of = || format!("the image of DeployableArtifact `{}`", name_of(cx.artifact));
+    cx.image.parse::<ImageReference>().map_err(RenderError::naming(of()))?;
     let ports = ports.iter().map(|port| ContainerPort {
         name: Some(port.name.clone()),
         container_port: port.port,

@@ -1,10 +1,11 @@
 //! DeployableArtifact: says whether it could be deployed now. It makes nothing.
 
+use openchoreo_core::extension::chain;
 use openchoreo_core::hierarchy::{label_of, scope_by_label, track_of};
 use openchoreo_core::labels;
 use openchoreo_core::plan::{Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
-use openchoreo_types::v1alpha1::{Build, ConfigurationGroup, DeployableArtifact, DeploymentTrack};
+use openchoreo_types::v1alpha1::{Build, ConfigurationGroup, DataPlane, DeployableArtifact, DeploymentTrack};
 
 use crate::artifact::{ImageError, image};
 use crate::configuration::groups_of;
@@ -16,6 +17,7 @@ openchoreo_core::reasons! {
         BuildNotFound => Ready = False, "`spec.targetArtifact.fromBuildRef` names a Build that the component does not have; it is waited for",
         BuildNotFinished => Ready = Unknown, "the Build has no image yet",
         ImageInvalid => Ready = False, "`spec.targetArtifact` names no usable image; `fromImageRef.tag` is a complete reference",
+        ImageNotAllowed => Ready = False, "the image is of another organization, or in a registry that the platform does not allow; name one that the message gives the path of",
         ConfigurationGroupNotFound => Ready = False, "a ConfigurationGroup that the artifact refers to does not exist; it is waited for",
     }
 }
@@ -32,7 +34,12 @@ impl Planner for DeployableArtifactPlanner {
     }
 
     fn uses(&self) -> Uses {
-        Uses::new().component_scope().control::<DeploymentTrack>().control::<Build>().control::<ConfigurationGroup>()
+        Uses::new()
+            .component_scope()
+            .control::<DeploymentTrack>()
+            .control::<Build>()
+            .control::<ConfigurationGroup>()
+            .control::<DataPlane>()
     }
 
     fn plan(&self, cx: &PlanContext<'_>, artifact: &DeployableArtifact) -> Plan {
@@ -48,9 +55,10 @@ impl Planner for DeployableArtifactPlanner {
                 }
                 match image(cx, &scope, artifact) {
                     Ok(image) => {
-                        draft.find(DeployableArtifactReason::DeployableArtifactAvailable, format!("image {image}"))
+                        let message = format!("image {}", image.written);
+                        draft.find(DeployableArtifactReason::DeployableArtifactAvailable, message);
                     }
-                    Err(error) => draft.find(reason(&error), error.to_string()),
+                    Err(error) => draft.find(reason(&error), chain(&error)),
                 }
                 let application = artifact.spec.configuration.as_ref().and_then(|c| c.application.as_ref());
                 let groups = application.map(|application| groups_of(cx, &scope, application)).unwrap_or_default();
@@ -66,7 +74,8 @@ impl Planner for DeployableArtifactPlanner {
 
 fn reason(error: &ImageError) -> DeployableArtifactReason {
     match error {
-        ImageError::Selector { .. } => DeployableArtifactReason::ImageInvalid,
+        ImageError::Selector { .. } | ImageError::Malformed { .. } => DeployableArtifactReason::ImageInvalid,
+        ImageError::NotAllowed { .. } => DeployableArtifactReason::ImageNotAllowed,
         ImageError::BuildNotFound { .. } => DeployableArtifactReason::BuildNotFound,
         ImageError::NotBuilt { .. } => DeployableArtifactReason::BuildNotFinished,
     }

@@ -13,6 +13,7 @@ mod deletion;
 mod deployment;
 mod golden;
 mod health;
+mod images;
 mod isolation;
 mod lab;
 mod missing;

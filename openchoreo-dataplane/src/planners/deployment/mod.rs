@@ -48,6 +48,7 @@ openchoreo_core::reasons! {
         ArtifactBuildNotFound => ArtifactResolved = False, "the Build that the artifact takes its image from does not exist; it is waited for",
         ArtifactBuildNotFinished => ArtifactResolved = Unknown, "the Build that the artifact takes its image from has no image yet",
         ArtifactImageInvalid => ArtifactResolved = False, "the artifact names no usable image; correct its `spec.targetArtifact`",
+        ArtifactImageNotAllowed => ArtifactResolved = False, "the image is of another organization, or in a registry that the platform or the Environment does not allow; name one that the message gives the path of",
         DeploymentReady => Ready = True, "every object in the data plane is as it should be",
         DeploymentSuspended => Ready = True, "the workload is deployed and was stopped on purpose",
         DeploymentProgressing => Ready = False, "objects in the data plane are being made or are not ready yet; the message names them",

@@ -66,7 +66,7 @@ fn render(
         data_plane: &place.target.data_plane,
         artifact: &source.artifact,
         deployment,
-        image: &source.image,
+        image: &source.image.written,
         configuration_groups: &source.groups,
         labels: &workload_labels,
     })?;

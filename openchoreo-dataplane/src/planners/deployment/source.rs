@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use openchoreo_core::conditions::Finding;
-use openchoreo_core::extension::ComponentRenderer;
+use openchoreo_core::extension::{ComponentRenderer, chain};
 use openchoreo_core::hierarchy::{label_of, name_of, track_name};
 use openchoreo_core::labels;
 use openchoreo_core::planner::PlanContext;
@@ -12,14 +12,15 @@ use openchoreo_types::v1alpha1::{ConfigurationGroup, DeployableArtifact, Deploym
 
 use super::place::Place;
 use super::{DeploymentReason, Draft, Stop};
-use crate::artifact::{ImageError, image};
+use crate::artifact::{Image, ImageError, image};
 use crate::configuration::groups_of;
+use crate::images;
 use crate::parts::application;
 
 /// What a Deployment runs.
 pub(super) struct Source<'p> {
     pub(super) artifact: Arc<DeployableArtifact>,
-    pub(super) image: String,
+    pub(super) image: Image,
     pub(super) groups: BTreeMap<String, Arc<ConfigurationGroup>>,
     pub(super) renderer: &'p dyn ComponentRenderer,
 }
@@ -39,7 +40,7 @@ pub(super) fn resolve<'p>(
             return Err(Stop::keep(Finding::new(DeploymentReason::ArtifactNotResolved, message)));
         }
     };
-    let message = format!("DeployableArtifact `{}` with image {image}", name_of(&*artifact));
+    let message = format!("DeployableArtifact `{}` with image {}", name_of(&*artifact), image.written);
     draft.find(DeploymentReason::ArtifactResolvedSuccessfully, message);
     let groups = groups_of(cx, &place.scope, &application::effective(&artifact, deployment));
     if let Some(complaint) = groups.complaint(&place.scope) {
@@ -71,22 +72,32 @@ fn resolve_artifact(
     cx: &PlanContext<'_>,
     deployment: &Deployment,
     place: &Place,
-) -> Result<(Arc<DeployableArtifact>, String), Finding> {
+) -> Result<(Arc<DeployableArtifact>, Image), Finding> {
     let artifact = artifact(cx, deployment, place).ok_or_else(|| {
         let wanted = deployment.spec.deployment_artifact_ref.as_str();
         let (component, track) = (name_of(&*place.scope.component), track_name(&place.track));
         let message = format!("DeployableArtifact `{wanted}` of component `{component}` and track `{track}` does not exist in namespace `{}`", place.scope.namespace());
         Finding::new(DeploymentReason::ArtifactNotFound, message)
     })?;
-    match image(cx, &place.scope, &artifact) {
+    let allowed = image(cx, &place.scope, &artifact).and_then(|image| {
+        match images::check_environment(&place.target.environment, &image.reference) {
+            Ok(()) => Ok(image),
+            Err(problem) => {
+                let (artifact, image, of) = (name_of(&*artifact).to_owned(), image.written, image.of);
+                Err(ImageError::NotAllowed { artifact, of, image, problem })
+            }
+        }
+    });
+    match allowed {
         Ok(image) => Ok((artifact, image)),
-        Err(error) => Err(Finding::new(reason(&error), error.to_string())),
+        Err(error) => Err(Finding::new(reason(&error), chain(&error))),
     }
 }
 
 fn reason(error: &ImageError) -> DeploymentReason {
     match error {
-        ImageError::Selector { .. } => DeploymentReason::ArtifactImageInvalid,
+        ImageError::Selector { .. } | ImageError::Malformed { .. } => DeploymentReason::ArtifactImageInvalid,
+        ImageError::NotAllowed { .. } => DeploymentReason::ArtifactImageNotAllowed,
         ImageError::BuildNotFound { .. } => DeploymentReason::ArtifactBuildNotFound,
         ImageError::NotBuilt { .. } => DeploymentReason::ArtifactBuildNotFinished,
     }
