@@ -42,9 +42,14 @@ pub fn builtin_renderers_with(settings: &WorkloadSettings) -> Vec<Arc<dyn Compon
     ]
 }
 
-/// The planners of this crate.
+/// The planners of this crate with the default settings.
 pub fn planners() -> Vec<Arc<dyn AnyPlanner>> {
-    planners::all()
+    planners_with(&WorkloadSettings::default())
+}
+
+/// The planners of this crate with settings of one's own, which must be those of the renderers.
+pub fn planners_with(settings: &WorkloadSettings) -> Vec<Arc<dyn AnyPlanner>> {
+    planners::all(settings)
 }
 
 /// The condition reasons of this crate, for the documents.

@@ -18,6 +18,8 @@ use openchoreo_core::engine::{Engine, EngineError, EngineHandle, EngineSettings,
 use openchoreo_core::labels::Installation;
 use openchoreo_core::naming::ImagePrefix;
 use openchoreo_core::platform::{ImageRules, Platform, PlatformBuilder, PlatformSettings};
+use openchoreo_dataplane::WorkloadSettings;
+use openchoreo_dataplane::parts::vault::VaultPrefix;
 use prometheus_client::registry::Registry;
 use uuid::Uuid;
 
@@ -83,6 +85,16 @@ pub struct Args {
     /// where absent
     #[arg(long, value_name = "PREFIXES", value_delimiter = ',')]
     pub allowed_registries: Vec<ImagePrefix>,
+    /// Address of the Vault with the secrets of configuration groups, as seen from data planes
+    #[arg(long, default_value = "http://choreo-dataplane-vault:8200", value_name = "URL")]
+    pub vault_address: String,
+    /// Vault role of workloads
+    #[arg(long, default_value = "choreo-secret-reader-role", value_name = "ROLE")]
+    pub vault_role: String,
+    /// Path in the Vault that secrets must be below, such as `secret/data/{organization}/{environment}`; with
+    /// `{project}` too where wanted. Without it, the role alone decides what may be read
+    #[arg(long, value_name = "TEMPLATE")]
+    pub vault_prefix: Option<VaultPrefix>,
     /// Push to the registry without verifying its certificate, or over plain HTTP
     #[arg(long)]
     pub registry_insecure: bool,
@@ -123,7 +135,12 @@ impl Args {
             registry_insecure: self.registry_insecure.then_some(true),
             ..ArgoSettings::default()
         };
-        default_platform(builds).settings(settings)
+        let workloads = WorkloadSettings {
+            vault_address: self.vault_address.clone(),
+            vault_role: self.vault_role.clone(),
+            vault_prefix: self.vault_prefix.clone(),
+        };
+        default_platform_with(builds, &workloads).settings(settings)
     }
 
     /// A client of the control plane.
@@ -196,9 +213,14 @@ impl Surroundings {
 
 /// The platform as shipped: every renderer, engine, gateway and dialect of this workspace.
 pub fn default_platform(builds: ArgoSettings) -> PlatformBuilder {
+    default_platform_with(builds, &WorkloadSettings::default())
+}
+
+/// The platform as shipped, with settings of workloads.
+pub fn default_platform_with(builds: ArgoSettings, workloads: &WorkloadSettings) -> PlatformBuilder {
     Platform::builder()
-        .renderers(openchoreo_dataplane::builtin_renderers())
-        .planners(openchoreo_dataplane::planners())
+        .renderers(openchoreo_dataplane::builtin_renderers_with(workloads))
+        .planners(openchoreo_dataplane::planners_with(workloads))
         .build_engines(openchoreo_build::builtin_engines(builds))
         .planners(openchoreo_build::planners())
         .gateway(openchoreo_net::EnvoyGateway::default())

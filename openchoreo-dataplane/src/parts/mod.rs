@@ -19,12 +19,15 @@ pub mod scaling;
 pub mod secret_provider;
 pub mod service;
 pub mod settings;
+pub mod vault;
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use openchoreo_core::extension::WorkloadContext;
 use openchoreo_core::hierarchy::name_of;
+
+use vault::VaultPrefix;
 
 /// What an installation may choose about its workloads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +36,9 @@ pub struct WorkloadSettings {
     pub vault_address: String,
     /// The Vault role of workloads.
     pub vault_role: String,
+    /// The path in the Vault that the secrets of an organization, project and environment must be below; none where the
+    /// role alone decides what may be read.
+    pub vault_prefix: Option<VaultPrefix>,
 }
 
 impl Default for WorkloadSettings {
@@ -40,6 +46,7 @@ impl Default for WorkloadSettings {
         Self {
             vault_address: "http://choreo-dataplane-vault:8200".to_owned(),
             vault_role: "choreo-secret-reader-role".to_owned(),
+            vault_prefix: None,
         }
     }
 }

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use openchoreo_core::extension::{RenderError, WorkloadContext};
-use openchoreo_core::naming::ResourceName;
+use openchoreo_core::naming::{CellId, ResourceName};
 use openchoreo_types::v1alpha1::{ConfigurationGroup, ConfigurationParameter, ConfigurationValue};
 
-use super::{check, environment_name};
+use super::vault::VaultPrefix;
+use super::{WorkloadSettings, check, vault};
 
 /// The value of a setting in an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +68,7 @@ pub type Groups<'a> = BTreeMap<&'a str, Group<'a>>;
 ///
 /// # Errors
 /// A group cannot be used.
-pub fn groups<'a>(cx: &WorkloadContext<'a>) -> Result<Groups<'a>, RenderError> {
+pub fn groups<'a>(cx: &WorkloadContext<'a>, chosen: &WorkloadSettings) -> Result<Groups<'a>, RenderError> {
     let mut groups = Groups::new();
     for (name, group) in cx.configuration_groups {
         let track = openchoreo_core::hierarchy::track_name(cx.track);
@@ -75,20 +76,22 @@ pub fn groups<'a>(cx: &WorkloadContext<'a>) -> Result<Groups<'a>, RenderError> {
             .naming
             .configuration(&cx.id, track, name)
             .map_err(RenderError::naming(format!("the configuration of group `{name}`")))?;
-        let settings = resolve(group, environment_name(cx))?;
+        let settings = resolve(group, &cx.cell, chosen.vault_prefix.as_ref())?;
         groups.insert(name.as_str(), Group { name, resource, settings });
     }
     Ok(groups)
 }
 
-/// The settings of a group in an environment.
+/// The settings of a group in the environment of a cell, whose secrets are below a prefix where there is one.
 ///
 /// # Errors
-/// A key is not valid or there twice, or a value is both plain and in the secret store.
+/// A key is not valid or there twice, or a value is both plain and in the secret store, or is where the cell may not read.
 pub fn resolve<'a>(
     group: &'a ConfigurationGroup,
-    environment: &str,
+    cell: &CellId<'_>,
+    prefix: Option<&VaultPrefix>,
 ) -> Result<BTreeMap<&'a str, Setting<'a>>, RenderError> {
+    let environment = cell.environment;
     let name = openchoreo_core::hierarchy::name_of(group);
     let mut settings = BTreeMap::new();
     for (index, parameter) in group.spec.configurations.iter().enumerate() {
@@ -98,7 +101,15 @@ pub fn resolve<'a>(
         let Some(value) = value_for(group, parameter, environment) else { continue };
         let setting = match (value.value.as_deref(), value.vault_key.as_deref()) {
             (Some(plain), None) => Setting::Plain(plain),
-            (None, Some(vault_key)) => Setting::Secret(vault_key),
+            (None, Some(vault_key)) => {
+                vault::check_key(vault_key)
+                    .and_then(|()| prefix.map_or(Ok(()), |prefix| prefix.check(cell, vault_key)))
+                    .map_err(|problem| {
+                        let problem = format!("the `vaultKey` for environment `{environment}` {problem}");
+                        RenderError::field(object(name), field("values"), problem)
+                    })?;
+                Setting::Secret(vault_key)
+            }
             (None, None) => continue,
             (Some(_), Some(_)) => {
                 let problem = format!("gives both `value` and `vaultKey` for environment `{environment}`; keep one");

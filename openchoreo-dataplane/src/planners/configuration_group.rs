@@ -5,15 +5,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Namespace;
-use openchoreo_core::hierarchy::{home_of, label_of, name_of};
+use openchoreo_core::hierarchy::{Home, home_of, label_of, name_of};
 use openchoreo_core::labels;
+use openchoreo_core::naming::CellId;
 use openchoreo_core::plan::{Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
 use openchoreo_core::world::Select;
 use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{ConfigurationGroup, ConfigurationValue, Environment, Organization};
 
-use crate::parts::check;
+use crate::parts::vault::{VaultPrefix, check_key};
+use crate::parts::{WorkloadSettings, check};
 
 openchoreo_core::reasons! {
     /// Why a ConfigurationGroup is or is not ready.
@@ -22,6 +24,8 @@ openchoreo_core::reasons! {
         InvalidKey => Ready = False, "a key cannot name an entry of a ConfigMap or Secret",
         DuplicateKey => Ready = False, "a key, or a set of environments, is there twice",
         ValueConflict => Ready = False, "a value is both plain and in the secret store or neither, or is for an environment twice",
+        InvalidVaultKey => Ready = False, "a `vaultKey` is no plain path in the secret store; write it without empty segments, `.`, `..` and encoding",
+        VaultKeyOutside => Ready = False, "a `vaultKey` is outside of the path that the platform gives the organization and environment; the message names it",
         UnknownEnvironment => Ready = False, "a value or a set of environments names an Environment that does not exist in the organization's namespace; it is waited for",
         UnknownEnvironmentGroup => Ready = False, "a value is for a set of environments that the group does not define",
         DuplicateName => Ready = False, "an older group of the namespace has the same `openchoreo.dev/name` label, and is the one that is meant",
@@ -31,8 +35,17 @@ openchoreo_core::reasons! {
 type Draft = StatusDraft<<ConfigurationGroup as PlatformKind>::Status>;
 
 /// Checks configuration groups.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ConfigurationGroupPlanner;
+#[derive(Clone, Debug, Default)]
+pub struct ConfigurationGroupPlanner {
+    vault_prefix: Option<VaultPrefix>,
+}
+
+impl ConfigurationGroupPlanner {
+    /// The planner for workloads with these settings.
+    pub fn new(settings: &WorkloadSettings) -> Self {
+        Self { vault_prefix: settings.vault_prefix.clone() }
+    }
+}
 
 impl Planner for ConfigurationGroupPlanner {
     type Object = ConfigurationGroup;
@@ -53,6 +66,7 @@ impl Planner for ConfigurationGroupPlanner {
             Ok(home) => {
                 check_name(cx, group, &mut draft);
                 check_keys(group, &mut draft);
+                self.check_vault_keys(&home, group, &mut draft);
                 check_environments(cx, &home.organization, group, &mut draft);
                 let message = format!("{} settings", group.spec.configurations.len());
                 draft.find(ConfigurationGroupReason::ConfigurationGroupValid, message);
@@ -61,6 +75,36 @@ impl Planner for ConfigurationGroupPlanner {
         plan.report(&draft.finish(cx.now()));
         plan
     }
+}
+
+impl ConfigurationGroupPlanner {
+    /// Checks the keys in the secret store, each for every environment that it is for.
+    fn check_vault_keys(&self, home: &Home, group: &ConfigurationGroup, draft: &mut Draft) {
+        for (index, parameter) in group.spec.configurations.iter().enumerate() {
+            for (position, value) in parameter.values.iter().enumerate() {
+                let Some(key) = value.vault_key.as_deref() else { continue };
+                let field = format!("spec.configurations[{index}].values[{position}].vaultKey");
+                if let Err(problem) = check_key(key) {
+                    draft.find(ConfigurationGroupReason::InvalidVaultKey, format!("`{field}` {problem}"));
+                    continue;
+                }
+                let Some(prefix) = &self.vault_prefix else { continue };
+                let project = home.project.as_deref().unwrap_or_default();
+                let check = |environment| prefix.check(&CellId::new(&home.organization, project, environment), key);
+                if let Some(Err(problem)) = environments_of(group, value).map(check).find(Result::is_err) {
+                    draft.find(ConfigurationGroupReason::VaultKeyOutside, format!("`{field}` {problem}"));
+                }
+            }
+        }
+    }
+}
+
+/// The environments that a value is for.
+fn environments_of<'g>(group: &'g ConfigurationGroup, value: &'g ConfigurationValue) -> impl Iterator<Item = &'g str> {
+    let sets = group.spec.environment_groups.iter();
+    let of_set = sets.filter(|set| value.environment_group_ref.as_deref() == Some(set.name.as_str()));
+    let members = of_set.flat_map(|set| set.environments.iter().map(String::as_str));
+    value.environment.as_deref().into_iter().chain(members)
 }
 
 fn check_name(cx: &PlanContext<'_>, group: &ConfigurationGroup, draft: &mut Draft) {

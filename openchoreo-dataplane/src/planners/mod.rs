@@ -10,15 +10,17 @@ use std::sync::Arc;
 use openchoreo_core::conditions::ReasonInfo;
 use openchoreo_core::planner::AnyPlanner;
 
+use crate::parts::WorkloadSettings;
+
 pub use configuration_group::{ConfigurationGroupPlanner, ConfigurationGroupReason};
 pub use deployable_artifact::{DeployableArtifactPlanner, DeployableArtifactReason};
 pub use deployment::{DeploymentPlanner, DeploymentReason};
 pub use deployment_track::{DeploymentTrackPlanner, DeploymentTrackReason};
 
-/// The planners of this crate.
-pub fn all() -> Vec<Arc<dyn AnyPlanner>> {
+/// The planners of this crate, for workloads with these settings.
+pub fn all(settings: &WorkloadSettings) -> Vec<Arc<dyn AnyPlanner>> {
     vec![
-        Arc::new(ConfigurationGroupPlanner),
+        Arc::new(ConfigurationGroupPlanner::new(settings)),
         Arc::new(DeploymentTrackPlanner),
         Arc::new(DeployableArtifactPlanner),
         Arc::new(DeploymentPlanner),

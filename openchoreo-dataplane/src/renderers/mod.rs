@@ -25,7 +25,7 @@ struct Common {
 
 fn common(cx: &WorkloadContext<'_>, chosen: &WorkloadSettings) -> Result<Common, RenderError> {
     let application = application::effective(cx.artifact, cx.deployment);
-    let groups = settings::groups(cx)?;
+    let groups = settings::groups(cx, chosen)?;
     let inputs = inputs::gather(cx, &application, &groups)?;
     let mut objects: Vec<Rendered> = config_map::config_maps(cx, &groups, &inputs).iter().map(Rendered::new).collect();
     objects.extend(secret_provider::secret_provider_classes(cx, chosen, &groups).iter().map(Rendered::new));

@@ -3,23 +3,13 @@
 use std::sync::Arc;
 
 use openchoreo_core::platform::{ImageRules, Platform, PlatformSettings};
+use openchoreo_dataplane::WorkloadSettings;
 use openchoreo_types::v1alpha1 as oc;
 use serde_json::Value;
 
-use crate::lab::{Lab, administration, artifact, component, platform, reason, verdict};
+use crate::lab::{Lab, administration, artifact, component, platform, platform_with, reason, verdict};
 
 const REGISTRY: &str = "registry.example.com:5000";
-
-/// A platform with rules for images.
-fn platform_with(images: ImageRules) -> Arc<Platform> {
-    Platform::builder()
-        .renderers(openchoreo_dataplane::builtin_renderers())
-        .planners(openchoreo_dataplane::planners())
-        .settings(PlatformSettings { images, ..PlatformSettings::default() })
-        .build()
-        .map(Arc::new)
-        .expect("the platform fits together")
-}
 
 /// An organization whose data plane names a registry.
 fn with_registry(organization: &str, prefix: &str) -> String {
@@ -44,11 +34,7 @@ fn artifact_ready(lab: &Lab, organization: &str) -> (String, String) {
 }
 
 fn message(lab: &Lab, organization: &str) -> String {
-    let shown = lab.control::<oc::Deployment>(organization, "cart-development").expect("it exists");
-    let conditions = shown.pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
-    let found =
-        conditions.iter().find(|condition| condition["type"] == "ArtifactResolved").cloned().unwrap_or_default();
-    found["message"].as_str().unwrap_or_default().to_owned()
+    lab.message(organization, "cart-development", "ArtifactResolved")
 }
 
 /// An organization `acme` whose component runs an image of its own, beside an organization `globex`.
@@ -161,7 +147,8 @@ fn in_a_registry_of_the_platform_an_organization_runs_its_own_images_and_what_is
         shared: vec![prefix("registry.example.com:5000/base")],
         allowed: vec![prefix(REGISTRY), prefix("ghcr.io/partner")],
     };
-    let platform = platform_with(rules);
+    let settings = PlatformSettings { images: rules, ..PlatformSettings::default() };
+    let platform = platform_with(settings, &WorkloadSettings::default());
     let mut lab = Lab::with_organization(&platform, "acme");
     lab.apply(&component("acme", "cart"));
     for (image, is_allowed) in [

@@ -10,16 +10,23 @@ use openchoreo_core::extension::{CellContext, NetworkPolicyDialect, RenderError}
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
 use openchoreo_core::offline::Offline;
 use openchoreo_core::plan::Rendered;
-use openchoreo_core::platform::Platform;
+use openchoreo_core::platform::{Platform, PlatformSettings};
 use openchoreo_core::world::World;
+use openchoreo_dataplane::WorkloadSettings;
 use openchoreo_types::v1alpha1 as oc;
 use serde_json::{Value, json};
 
 /// A platform with the planners and renderers of this crate.
 pub(crate) fn platform() -> Arc<Platform> {
+    platform_with(PlatformSettings::default(), &WorkloadSettings::default())
+}
+
+/// The same with settings of one's own.
+pub(crate) fn platform_with(settings: PlatformSettings, workloads: &WorkloadSettings) -> Arc<Platform> {
     Platform::builder()
-        .renderers(openchoreo_dataplane::builtin_renderers())
-        .planners(openchoreo_dataplane::planners())
+        .renderers(openchoreo_dataplane::builtin_renderers_with(workloads))
+        .planners(openchoreo_dataplane::planners_with(workloads))
+        .settings(settings)
         .build()
         .map(Arc::new)
         .expect("the platform fits together")
@@ -218,6 +225,12 @@ impl Lab {
         reason(&self.control::<oc::Deployment>(namespace, name).expect("the Deployment exists"), type_)
     }
 
+    /// Message of a condition of an OpenChoreo Deployment.
+    pub(crate) fn message(&self, namespace: &str, name: &str, type_: &str) -> String {
+        let shown = self.control::<oc::Deployment>(namespace, name).expect("the Deployment exists");
+        found(&shown, type_)["message"].as_str().unwrap_or("absent").to_owned()
+    }
+
     pub(crate) fn ready(&self, namespace: &str, name: &str) -> (String, String) {
         self.condition(namespace, name, "Ready")
     }
@@ -264,10 +277,15 @@ pub(crate) fn plane(organization: &str) -> PlaneKey {
     PlaneKey::data_plane(organization, "plane")
 }
 
+/// A condition of an object.
+pub(crate) fn found(object: &Value, type_: &str) -> Value {
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
+    conditions.into_iter().find(|condition| condition["type"] == type_).unwrap_or_default()
+}
+
 /// Status and reason of a condition.
 pub(crate) fn reason(object: &Value, type_: &str) -> (String, String) {
-    let conditions = object.pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
-    let found = conditions.iter().find(|condition| condition["type"] == type_).cloned().unwrap_or_default();
+    let found = found(object, type_);
     let text = |name: &str| found[name].as_str().unwrap_or("absent").to_owned();
     (text("status"), text("reason"))
 }

@@ -20,3 +20,4 @@ mod missing;
 mod narrowing;
 mod running;
 mod track;
+mod vault;
