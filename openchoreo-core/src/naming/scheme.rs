@@ -10,7 +10,9 @@
 
 use std::fmt;
 
-use super::generate::{Recipe, compat_generate, generate, plain_or_generated, require_parts, sanitize};
+use super::generate::{
+    Recipe, compat_generate, generate, is_digest_group, plain_or_generated, require_parts, sanitize,
+};
 use super::hash::compat_digest8;
 use super::identity::{BuildId, CellId, ComponentId, EndpointId, OrganizationId};
 use super::names::{CRON_JOB_LIMIT, DnsLabel, LABEL_LIMIT, NameError, NamespaceName, ResourceName, SUBDOMAIN_LIMIT};
@@ -93,6 +95,12 @@ pub trait NamingScheme: fmt::Debug + Send + Sync {
 
     /// A network policy, by what it is for.
     fn network_policy(&self, name: &str) -> Result<ResourceName, NameError>;
+
+    /// Whether a Secret of this name may be one that is kept for a configuration group, of whichever component: only that
+    /// component may use it. Unless a scheme says otherwise, that is every name that ends in eight hexadecimal digits.
+    fn may_be_kept(&self, secret: &str) -> bool {
+        secret.rsplit('-').next().is_some_and(is_digest_group)
+    }
 }
 
 const NAMESPACE: &str = "cell namespace";

@@ -47,7 +47,7 @@ pub(crate) fn gather(
                 imported.extend(import(group)?);
             }
             Source::Secret(reference) => {
-                inputs::secret_name(&object, &field, &reference.name)?;
+                inputs::secret_name(cx, groups, &field, &reference.name)?;
                 let source = SecretEnvSource { name: reference.name.clone(), optional: None };
                 inputs.variable_sources.push(EnvFromSource { secret_ref: Some(source), ..EnvFromSource::default() });
             }
@@ -86,7 +86,7 @@ fn single(
         }
         Source::Secret(reference) => {
             let field = format!("{field}.valueFrom");
-            inputs::secret_name(object, &field, &reference.name)?;
+            inputs::secret_name(cx, groups, &field, &reference.name)?;
             inputs::secret_key(object, &field, &reference.key)?;
             Ok(secret_variable(name, &reference.name, &reference.key))
         }

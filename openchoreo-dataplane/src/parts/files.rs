@@ -44,7 +44,7 @@ pub(crate) fn gather(
                 }
             }
             Source::Secret(reference) => {
-                inputs::secret_name(&object, &field, &reference.name)?;
+                inputs::secret_name(cx, groups, &field, &reference.name)?;
                 let field = format!("{field}.secretRef.mountPath");
                 let directory = path(&object, &field, &reference.mount_path)?;
                 let name = inputs.stored_secret_volume(cx, &reference.name)?;
@@ -79,7 +79,7 @@ fn single(
             from_setting(cx, mount_path, group, &reference.key, setting, inputs)
         }
         Source::Secret(reference) => {
-            inputs::secret_name(object, &field, &reference.name)?;
+            inputs::secret_name(cx, groups, &field, &reference.name)?;
             inputs::secret_key(object, &field, &reference.key)?;
             let name = inputs.stored_secret_volume(cx, &reference.name)?;
             Ok(read_only(name, mount_path, Some(&reference.key)))

@@ -178,12 +178,24 @@ pub(crate) fn group<'g, 'a>(groups: &'g Groups<'a>, name: &str) -> Result<&'g Gr
     groups.get(name).ok_or_else(|| RenderError::Missing { kind: "ConfigurationGroup", name: name.to_owned() })
 }
 
-/// Checks the name of a Secret in the data plane.
-pub(crate) fn secret_name(object: &str, field: &str, name: &str) -> Result<(), RenderError> {
-    match ResourceName::try_from(name) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(RenderError::field(object, format!("{field}.secretRef.name"), error.to_string())),
+/// Checks the name of a Secret in the data plane: a cell is shared by the components of a project, so it must not be one
+/// that may be kept there for another of them. That is decided by the name, since the other may come later.
+pub(crate) fn secret_name(
+    cx: &WorkloadContext<'_>,
+    groups: &Groups<'_>,
+    field: &str,
+    name: &str,
+) -> Result<(), RenderError> {
+    let wrong = |problem| Err(RenderError::field(object(cx), format!("{field}.secretRef.name"), problem));
+    if let Err(error) = ResourceName::try_from(name) {
+        return wrong(error.to_string());
     }
+    if cx.naming.may_be_kept(name) && !groups.values().any(|group| group.resource.as_str() == name) {
+        return wrong(format!(
+            "`{name}` is named like a Secret that the platform keeps for another component; use `configurationGroupRef` for settings of a group, and name a Secret of your own so that it does not end in a digest"
+        ));
+    }
+    Ok(())
 }
 
 /// Checks a key of a Secret in the data plane.

@@ -19,5 +19,6 @@ mod lab;
 mod missing;
 mod narrowing;
 mod running;
+mod secrets;
 mod track;
 mod vault;
