@@ -85,6 +85,10 @@ pub struct Args {
     /// where absent
     #[arg(long, value_name = "PREFIXES", value_delimiter = ',')]
     pub allowed_registries: Vec<ImagePrefix>,
+    /// Give pods the credentials to pull images that DataPlanes name; needs `install/data-plane/optional/pull-secrets.yaml`
+    /// in every data plane
+    #[arg(long)]
+    pub pull_secrets: bool,
     /// Address of the Vault with the secrets of configuration groups, as seen from data planes
     #[arg(long, default_value = "http://choreo-dataplane-vault:8200", value_name = "URL")]
     pub vault_address: String,
@@ -121,6 +125,7 @@ impl Args {
             external_gateway: self.external_gateway.clone(),
             internal_gateway: self.internal_gateway.clone(),
             domain: self.domain.clone(),
+            pull_secrets: self.pull_secrets,
             images: ImageRules {
                 own: self.registry.iter().cloned().collect(),
                 shared: self.shared_images.clone(),

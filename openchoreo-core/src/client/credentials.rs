@@ -1,7 +1,8 @@
 //! What is needed to log in to a plane: inline in its registration, or in Secrets beside it.
 //!
 //! Pure: Secrets are looked up through the caller, so that the engine's look is recorded and a Secret that changes makes
-//! a new client at once. A Secret is used only where it says that it is for planes and names the server.
+//! a new client at once. A Secret is used only where it says that it is for planes and names the server. The same holds
+//! for what pods pull images with, which is sent to a plane as well.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,10 +11,12 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use openchoreo_types::common::{AuthSource, KubernetesCluster, MaterialSource, PlaneKind, PlaneRef};
 use openchoreo_types::labels::{self, annotations};
-use openchoreo_types::v1alpha1::{BuildPlane, DataPlane};
+use openchoreo_types::v1alpha1::{BuildPlane, ContainerRegistry, DataPlane};
 use sha2::{Digest, Sha256};
 
 use super::ClientError;
@@ -170,6 +173,68 @@ impl Credentials {
     }
 }
 
+/// What the pods of a data plane pull images with, from the Secret that its registration names.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PullCredentials {
+    secret: String,
+    config: Vec<u8>,
+}
+
+impl fmt::Debug for PullCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PullCredentials").field("secret", &self.secret).field("config", &"***").finish()
+    }
+}
+
+impl PullCredentials {
+    /// The type that such a Secret has.
+    pub const TYPE: &'static str = "kubernetes.io/dockerconfigjson";
+    /// The key of what it holds.
+    pub const KEY: &'static str = ".dockerconfigjson";
+
+    /// Resolves them, reading the Secret through the context. Nothing where the registration names none.
+    ///
+    /// # Errors
+    /// The registration or the Secret cannot be used.
+    pub fn resolve(cx: &PlanContext<'_>, plane: &DataPlane) -> Result<Option<Self>, ClientError> {
+        let Some(name) = plane.spec.registry.as_ref().and_then(ContainerRegistry::pull_secret) else { return Ok(None) };
+        let namespace = plane.metadata.namespace.as_deref().unwrap_or_default();
+        let host = ServerHost::of_url(plane.spec.kubernetes_cluster.connection()?.server)?;
+        let secret = |name: &str| cx.get::<Secret>(namespace, name);
+        let found = Secrets { namespace, host: &host, secret: &secret }.allowed(name, Self::KEY)?;
+        let malformed = |problem: String| ClientError::Malformed { what: "the pull Secret", problem };
+        let type_ = found.type_.as_deref().unwrap_or("Opaque");
+        if type_ != Self::TYPE {
+            let problem = format!(
+                "Secret `{namespace}/{name}` is of type `{type_}`; make one of type `{}`, as `kubectl create secret docker-registry` does",
+                Self::TYPE
+            );
+            return Err(malformed(problem));
+        }
+        let config = value(&found, namespace, name, Self::KEY)?;
+        // An API server refuses what is none, and would quote it.
+        if !serde_json::from_slice::<serde_json::Value>(&config).is_ok_and(|config| config.is_object()) {
+            return Err(malformed(format!("`{}` of Secret `{namespace}/{name}` is no JSON object", Self::KEY)));
+        }
+        Ok(Some(Self { secret: name.to_owned(), config }))
+    }
+
+    /// Name of the Secret that they are from.
+    pub fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    /// The Secret of them with some metadata: not for messages or logs.
+    pub fn to_secret(&self, metadata: ObjectMeta) -> Secret {
+        Secret {
+            metadata,
+            type_: Some(Self::TYPE.to_owned()),
+            data: Some([(Self::KEY.to_owned(), ByteString(self.config.clone()))].into()),
+            ..Secret::default()
+        }
+    }
+}
+
 /// The Secrets of a registration: where they are, and the server that they are to be sent to.
 struct Secrets<'a> {
     namespace: &'a str,
@@ -183,6 +248,12 @@ impl Secrets<'_> {
             MaterialSource::Inline(text) => return Ok(text.as_bytes().to_vec()),
             MaterialSource::Secret { name, key } => (name, key),
         };
+        let secret = self.allowed(name, key)?;
+        value(&secret, self.namespace, name, key)
+    }
+
+    /// A Secret that may be sent to the server.
+    fn allowed(&self, name: &str, key: &str) -> Result<Arc<Secret>, ClientError> {
         // The name stands in commands that people copy.
         if let Err(error) = DnsSubdomain::try_from(name) {
             return Err(ClientError::Malformed { what: "the name of a Secret", problem: error.to_string() });
@@ -196,11 +267,17 @@ impl Secrets<'_> {
         if !is_named {
             return Err(ClientError::SecretForOthers { namespace, name, host });
         }
-        match secret.data.as_ref().and_then(|data| data.get(key)) {
-            Some(value) => Ok(value.0.clone()),
-            None => Err(ClientError::KeyNotFound { namespace, name, key: key.to_owned() }),
-        }
+        Ok(secret)
     }
+}
+
+fn value(secret: &Secret, namespace: &str, name: &str, key: &str) -> Result<Vec<u8>, ClientError> {
+    let found = secret.data.as_ref().and_then(|data| data.get(key)).map(|value| value.0.clone());
+    found.ok_or_else(|| ClientError::KeyNotFound {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        key: key.to_owned(),
+    })
 }
 
 /// Whoever may write a registration need not be allowed to read Secrets, so not every Secret may be sent to the server

@@ -1,6 +1,7 @@
 //! Clients of the planes by registration, for the engine and for programs without it.
 //!
 //! - [`Credentials`] (pure, in every build): what a registration and its Secrets say, resolved and checked.
+//! - [`PullCredentials`] (pure): what pods pull images with, from the Secret that a DataPlane names.
 //! - [`PlaneHosts`] (pure): the hosts that planes may have, so that a registration does not make the manager connect to
 //!   anything it likes.
 //!
@@ -34,7 +35,7 @@ mod transport;
 #[cfg(feature = "client")]
 mod trouble;
 
-pub use credentials::Credentials;
+pub use credentials::{Credentials, PullCredentials};
 pub use error::ClientError;
 pub use hosts::{HostPattern, HostPatternError, PlaneHosts};
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use k8s_openapi::api::core::v1::Secret;
 
 use super::{BuildEngine, ComponentRenderer, Gateway, NetworkPolicyDialect};
 use crate::kind::Kind;
@@ -26,6 +27,9 @@ pub struct PlatformSettings {
     pub abandon_after: SignedDuration,
     /// Whose images may run, and from which registries.
     pub images: ImageRules,
+    /// Whether pods get the credentials to pull images that DataPlanes name. Where they do, the platform must be allowed
+    /// to write and watch Secrets in every data plane.
+    pub pull_secrets: bool,
 }
 
 /// Whose images may run, and from which registries. By default images come from every registry, and only the paths that
@@ -51,6 +55,7 @@ impl Default for PlatformSettings {
             internal_domain: "choreoapps.internal".to_owned(),
             abandon_after: SignedDuration::from_mins(5),
             images: ImageRules::default(),
+            pull_secrets: false,
         }
     }
 }
@@ -138,6 +143,7 @@ impl Extensions {
         kinds.extend(self.gateway.iter().flat_map(|gateway| gateway.kinds()));
         kinds.extend(self.dialects.iter().flat_map(|dialect| dialect.kinds()));
         kinds.extend(self.written.iter().copied());
+        kinds.extend(self.settings.pull_secrets.then(Kind::of::<Secret>));
         kinds
     }
 

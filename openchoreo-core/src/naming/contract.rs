@@ -103,12 +103,19 @@ pub fn naming_contract(scheme: &dyn NamingScheme, samples: &[Sample]) -> Vec<Str
         report.check("configuration", &with_leaf, sample, is_any, || {
             text(scheme.configuration(&component, "main", leaf))
         });
-        if let Ok(name) = scheme.configuration(&component, "main", leaf)
-            && !scheme.may_be_kept(name.as_str())
-        {
-            let broken = format!("`may_be_kept` denies `{name}`, which `configuration` gives to {with_leaf:?}");
-            report.violations.push(broken);
+        let kept = [
+            ("configuration", scheme.configuration(&component, "main", leaf)),
+            ("pull_secret", scheme.pull_secret(leaf)),
+        ];
+        for (method, name) in kept {
+            if let Ok(name) = name
+                && !scheme.may_be_kept(name.as_str())
+            {
+                let broken = format!("`may_be_kept` denies `{name}`, which `{method}` gives to {with_leaf:?}");
+                report.violations.push(broken);
+            }
         }
+        report.check("pull_secret", &[leaf], sample, is_any, || text(scheme.pull_secret(leaf)));
         report.check("file_mount", &with_leaf, sample, is_any, || text(scheme.file_mount(&component, "main", leaf)));
         report.check("volume", &[leaf], sample, is_any, || scheme.volume(leaf, "cm").map(DnsLabel::into_string));
         report.check("route", &everything, sample, is_any, || {

@@ -96,8 +96,13 @@ pub trait NamingScheme: fmt::Debug + Send + Sync {
     /// A network policy, by what it is for.
     fn network_policy(&self, name: &str) -> Result<ResourceName, NameError>;
 
-    /// Whether a Secret of this name may be one that is kept for a configuration group, of whichever component: only that
-    /// component may use it. Unless a scheme says otherwise, that is every name that ends in eight hexadecimal digits.
+    /// The Secret in a cell that pods pull images with, by the Secret that it is made from.
+    fn pull_secret(&self, secret: &str) -> Result<ResourceName, NameError> {
+        generate(PULL_SECRET, &["pull", secret], LABEL_LIMIT)?.try_into()
+    }
+
+    /// Whether a Secret of this name may be one that is kept in a cell: for a configuration group, which only its
+    /// component may use, or to pull images with, which no container may use. Unless a scheme says otherwise, that is every name that ends in eight hexadecimal digits.
     fn may_be_kept(&self, secret: &str) -> bool {
         secret.rsplit('-').next().is_some_and(is_digest_group)
     }
@@ -116,6 +121,7 @@ const TRACK: &str = "track name";
 const DEPLOYMENT: &str = "deployment name";
 const WORKFLOW: &str = "workflow name";
 const IMAGE: &str = "image path";
+const PULL_SECRET: &str = "pull secret name";
 const NETWORK_POLICY: &str = "network policy name";
 
 /// The default scheme: readable DNS labels, digests over length-prefixed parts, no two identities with one name.

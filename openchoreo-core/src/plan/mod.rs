@@ -19,6 +19,7 @@ use crate::naming::hash::digest16;
 use crate::world::Stored;
 
 pub use rendered::Rendered;
+pub(crate) use rendered::printable;
 
 /// An object that should be in a plane.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -1,8 +1,10 @@
-//! An object that a renderer made, as the text that is compared and sent.
+//! An object that a renderer made, as the text that is compared and sent. What Secrets hold is never printed.
 
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, LazyLock};
 
+use k8s_openapi::api::core::v1::Secret;
 use kube::Resource;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -16,7 +18,7 @@ static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 ///
 /// The JSON is kept as text: most objects that are rendered are in the plane already, and only compared by the print
 /// of it. A copy shares the text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Rendered {
     key: ObjectKey,
     text: Arc<str>,
@@ -84,8 +86,30 @@ pub(super) fn print(of: &impl std::hash::Hash) -> u64 {
     KEYS.hash_one(of)
 }
 
+/// An object as people may see it: without what a Secret holds.
+pub(crate) fn printable(kind: Kind, mut object: Value) -> Value {
+    if kind == Kind::of::<Secret>()
+        && let Some(fields) = object.as_object_mut()
+    {
+        let held = fields.iter_mut().filter(|(name, _)| matches!(name.as_str(), "data" | "stringData"));
+        let values = held.filter_map(|(_, values)| values.as_object_mut()).flat_map(|values| values.values_mut());
+        values.for_each(|value| *value = "***".into());
+    }
+    object
+}
+
+impl fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rendered")
+            .field("key", &self.key)
+            .field("object", &printable(self.kind(), self.json()))
+            .finish()
+    }
+}
+
+/// For people, as `Debug` is: what is applied is [`Wanted::marked`](super::Wanted::marked).
 impl Serialize for Rendered {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.json().serialize(serializer)
+        printable(self.kind(), self.json()).serialize(serializer)
     }
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use openchoreo_core::client::{ClientError, Credentials};
+use openchoreo_core::client::{ClientError, Credentials, PullCredentials};
 use openchoreo_core::kind::{Kind, PlaneKey};
 use openchoreo_core::labels::{PLANE_CREDENTIALS, annotations::PLANE_SERVER};
 use openchoreo_core::planner::PlanContext;
 use openchoreo_core::platform::Platform;
 use openchoreo_types::common::{KubernetesCluster, PlaneKind, PlaneRef};
+use openchoreo_types::v1alpha1::DataPlane;
 use serde_json::{Value, json};
 
 /// A registration with the token in the Secret `login`.
@@ -125,13 +126,43 @@ fn credentials_do_not_show_in_debug_output() {
 }
 
 #[test]
+fn what_pods_pull_with_does_not_show_in_debug_output() {
+    let platform = Platform::builder().build().expect("the core alone is a platform");
+    let mut world = platform.new_world();
+    let mut stored = serde_json::to_value(secret(Some("true"), Some("a.example"), "")).expect("JSON");
+    stored["metadata"]["namespace"] = "acme".into();
+    stored["type"] = PullCredentials::TYPE.into();
+    // `{"auths":{}}`, in base64.
+    stored["data"] = json!({ PullCredentials::KEY: "eyJhdXRocyI6e319" });
+    world.put(&PlaneKey::Control, Kind::of::<Secret>(), stored);
+    let registration = json!({
+        "metadata": { "name": "plane", "namespace": "acme" },
+        "spec": { "kubernetesCluster": cluster("https://a.example"), "registry": { "secretRef": "login" } },
+    });
+    let cx = PlanContext::in_words(&world, &platform, Timestamp::UNIX_EPOCH);
+    let plane: DataPlane = serde_json::from_value(registration).expect("a DataPlane");
+    let credentials = PullCredentials::resolve(&cx, &plane).expect("usable").expect("named");
+    let shown = format!("{credentials:?}");
+    assert!(shown.contains("login") && shown.contains("***") && !shown.contains("auths"), "{shown}");
+    let made = credentials.to_secret(openchoreo_core::kube::core::ObjectMeta::default());
+    let data = made.data.unwrap_or_default();
+    assert_eq!(data.values().map(|value| value.0.as_slice()).collect::<Vec<_>>(), [br#"{"auths":{}}"#]);
+    assert!(format!("{:?}", cx.into_reads().words()).contains("login"), "a Secret that rotates is noticed");
+    assert_eq!(
+        PullCredentials::resolve(&PlanContext::new(&world, &platform, Timestamp::UNIX_EPOCH), &DataPlane::default())
+            .expect("none named"),
+        None
+    );
+}
+
+#[test]
 fn credentials_are_resolved_through_reads_that_are_recorded() {
     let platform = Platform::builder().build().expect("the core alone is a platform");
     let mut world = platform.new_world();
     let mut put = |kind: Kind, object: Value| world.put(&PlaneKey::Control, kind, object);
     let plane = PlaneRef { kind: PlaneKind::DataPlane, namespace: "acme".to_owned(), name: "plane".to_owned() };
     put(
-        Kind::of::<openchoreo_types::v1alpha1::DataPlane>(),
+        Kind::of::<DataPlane>(),
         json!({
             "metadata": { "name": "plane", "namespace": "acme", "uid": "1", "resourceVersion": "1" },
             "spec": { "kubernetesCluster": cluster("https://a.example") },

@@ -15,6 +15,7 @@ use openchoreo_core::extension::{RenderError, WorkloadContext};
 use openchoreo_core::hierarchy::name_of;
 use openchoreo_core::naming::ImageReference;
 use openchoreo_types::common::{Application, ResourceLimits};
+use openchoreo_types::v1alpha1::ContainerRegistry;
 
 use super::inputs::{self, Inputs, application_field};
 use super::labels::CONFIGURATION_DIGEST;
@@ -68,12 +69,13 @@ fn pod(
     restart: RestartPolicy,
 ) -> Result<PodSpec, RenderError> {
     let registry = cx.data_plane.spec.registry.as_ref();
-    let pull_secret = registry.and_then(|registry| registry.secret_ref.clone());
+    let pull_secret = registry.and_then(ContainerRegistry::pull_secret).map(|name| cx.naming.pull_secret(name));
+    let pull_secret = pull_secret.transpose().map_err(RenderError::naming("the pull Secret"))?;
     Ok(PodSpec {
         containers: vec![container(cx, application, inputs, ports)?],
         volumes: none_if_empty(inputs.volumes.values().cloned().collect()),
         restart_policy: Some(restart.as_str().to_owned()),
-        image_pull_secrets: pull_secret.map(|name| vec![LocalObjectReference { name }]),
+        image_pull_secrets: pull_secret.map(|name| vec![LocalObjectReference { name: name.into_string() }]),
         automount_service_account_token: Some(false),
         security_context: Some(PodSecurityContext {
             seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
@@ -74,6 +74,7 @@ impl Planner for DeploymentTrackPlanner {
             .control::<DataPlane>()
             .control::<ConfigurationGroup>()
             .control::<Endpoint>()
+            .control::<Secret>()
             .remote::<Namespace>()
     }
 

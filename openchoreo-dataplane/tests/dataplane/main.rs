@@ -18,6 +18,7 @@ mod isolation;
 mod lab;
 mod missing;
 mod narrowing;
+mod pulling;
 mod running;
 mod secrets;
 mod track;

@@ -47,7 +47,7 @@ pub struct ContainerRegistry {
     /// Host, port and path that come before the name of an image.
     #[serde(default, deserialize_with = "wire::text", skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
-    /// Name of the Secret with the credentials to pull.
+    /// Name of the Secret with the credentials to pull, beside the DataPlane.
     #[serde(default, deserialize_with = "wire::text", skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<String>,
     /// Registries that need no credentials; an older way to write `prefix`, of which the first entry counts.
@@ -59,6 +59,11 @@ impl ContainerRegistry {
     /// What comes before the name of an image, whichever way it was written.
     pub fn image_prefix(&self) -> Option<&str> {
         self.prefix.as_deref().or_else(|| self.unauthenticated.first().map(String::as_str))
+    }
+
+    /// Name of the Secret with the credentials to pull, where one is named.
+    pub fn pull_secret(&self) -> Option<&str> {
+        self.secret_ref.as_deref().filter(|name| !name.is_empty())
     }
 }
 

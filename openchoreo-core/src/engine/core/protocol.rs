@@ -1,10 +1,14 @@
 //! What the core is told and what it asks for: the whole of its contact with the world outside.
 
+use std::fmt;
+
+use k8s_openapi::api::core::v1::Secret;
 use openchoreo_types::common::PlaneRef;
 use serde_json::Value;
 
 use crate::client::Credentials;
 use crate::kind::{Kind, ObjectKey, PlaneKey};
+use crate::plan::printable;
 use crate::world::{Disconnect, ServedKinds, Stored};
 
 /// Names a watch for the life of a core.
@@ -181,7 +185,7 @@ pub enum Command {
 }
 
 /// A request to an API server.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Operation {
     /// Reads an object.
     Get {
@@ -213,6 +217,28 @@ pub enum Operation {
         /// Its uid; empty for whichever there is.
         uid: String,
     },
+}
+
+impl fmt::Debug for Operation {
+    /// Without what Secrets hold.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct(self.verb());
+        shown.field("key", self.key());
+        match self {
+            Self::Get { .. } => {}
+            Self::Apply { key, manager, object, .. } => {
+                shown.field("manager", manager).field("object", &printable(key.kind, object.clone()));
+            }
+            Self::Patch { key, .. } if key.kind == Kind::of::<Secret>() => {}
+            Self::Patch { operations, .. } => {
+                shown.field("operations", operations);
+            }
+            Self::Delete { uid, .. } => {
+                shown.field("uid", uid);
+            }
+        }
+        shown.finish()
+    }
 }
 
 impl Operation {

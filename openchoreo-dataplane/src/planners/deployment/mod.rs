@@ -21,7 +21,7 @@ mod source;
 mod succession;
 mod withdraw;
 
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use openchoreo_core::conditions::{CommonReason, Finding};
 use openchoreo_core::extension::ComponentRenderer;
 use openchoreo_core::hierarchy::name_of;
@@ -56,6 +56,7 @@ openchoreo_core::reasons! {
         ArtifactNotResolved => Ready = False, "the artifact cannot be deployed, see condition `ArtifactResolved`; what ran before is kept",
         ConfigurationGroupNotFound => Ready = False, "a ConfigurationGroup that the artifact refers to does not exist; it is waited for, and what ran before is kept",
         RenderFailed => Ready = False, "what was written cannot be rendered, or the plane cannot take it; correct the named field, what ran before is kept",
+        PullSecretNotUsable => Ready = False, "the Secret that `spec.registry.secretRef` of the DataPlane names cannot be given to pods; the message says what it lacks, and what ran before is kept",
         NoRenderer => Ready = False, "the platform has no renderer for the component's type",
         AnotherDeploymentFirst => Ready = False, "another Deployment has the environment and track: one that a person wrote goes before that of the track, and an older one before a younger; this one deploys nothing while that is there, and leaves what it runs until that is ready",
         Withdrawn => Ready = False, "the environment, data plane, component or organization is going, so nothing is deployed any more",
@@ -86,6 +87,7 @@ impl Planner for DeploymentPlanner {
             .control::<DeployableArtifact>()
             .control::<ConfigurationGroup>()
             .control::<Endpoint>()
+            .control::<Secret>()
             .remote::<Namespace>()
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use openchoreo_core::client::PullCredentials;
 use openchoreo_core::conditions::Finding;
 use openchoreo_core::extension::{CellContext, RenderError, WorkloadContext, chain};
 use openchoreo_core::hierarchy::{label_of, name_of, track_name};
@@ -21,7 +23,7 @@ use crate::parts::namespace::namespace;
 pub(super) struct Objects {
     /// Name of the cell's namespace.
     pub(super) namespace: NamespaceName,
-    /// What the whole cell shares: its namespace, then its network policies.
+    /// What the whole cell shares: its namespace, then its network policies and what its pods pull images with.
     pub(super) cell: Vec<Rendered>,
     /// The workload.
     pub(super) workload: Vec<Rendered>,
@@ -34,8 +36,35 @@ pub(super) fn objects(
     place: &Place,
     source: &Source<'_>,
 ) -> Result<Objects, Stop> {
-    render(cx, deployment, place, source)
-        .map_err(|error| Stop::keep(Finding::new(DeploymentReason::RenderFailed, chain(&error))))
+    let failed = |error| Stop::keep(Finding::new(DeploymentReason::RenderFailed, chain(&error)));
+    let mut objects = render(cx, deployment, place, source).map_err(failed)?;
+    objects.cell.extend(pull_secret(cx, place, &objects.namespace)?);
+    Ok(objects)
+}
+
+/// The Secret that pods of the cell pull images with, where the data plane names one.
+fn pull_secret(cx: &PlanContext<'_>, place: &Place, namespace: &NamespaceName) -> Result<Option<Rendered>, Stop> {
+    let plane = &place.target.data_plane;
+    let stop = |problem: String| {
+        let message = format!("`spec.registry.secretRef` of DataPlane `{}`: {problem}", name_of(&**plane));
+        Stop::keep(Finding::new(DeploymentReason::PullSecretNotUsable, message))
+    };
+    let is_named = plane.spec.registry.as_ref().is_some_and(|registry| registry.pull_secret().is_some());
+    if is_named && !cx.platform().settings().pull_secrets {
+        let problem = "this platform makes no pull Secrets, so that it need not be allowed to write Secrets; apply `install/data-plane/optional/pull-secrets.yaml` in all data planes, and then start the controller manager with `--pull-secrets`";
+        return Err(stop(problem.to_owned()));
+    }
+    let Some(credentials) = PullCredentials::resolve(cx, plane).map_err(|error| stop(chain(&error)))? else {
+        return Ok(None);
+    };
+    let name = cx.platform().naming().pull_secret(credentials.secret()).map_err(|error| stop(chain(&error)))?;
+    let metadata = ObjectMeta {
+        name: Some(name.into_string()),
+        namespace: Some(namespace.to_string()),
+        labels: Some(cell_labels(&place.scope.cell(&place.environment))),
+        ..ObjectMeta::default()
+    };
+    Ok(Some(Rendered::new(&credentials.to_secret(metadata))))
 }
 
 fn render(
