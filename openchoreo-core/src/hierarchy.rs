@@ -22,7 +22,7 @@ use openchoreo_types::v1alpha1::{
 use crate::conditions::{CommonReason, Finding};
 use crate::kind::{ObjectKey, PlaneKey};
 use crate::labels;
-use crate::naming::{CellId, ComponentId};
+use crate::naming::{CellId, ComponentId, LabelValue};
 use crate::planner::PlanContext;
 use crate::world::Select;
 use crate::world::indexes::INDEX_COMPONENT;
@@ -343,7 +343,7 @@ pub fn children(scope: &ComponentScope) -> Select {
 
 /// Objects of a namespace that name a component by label; the kind is filled in by the list that uses it.
 pub fn children_of(namespace: &str, component: &str) -> Select {
-    Select::of::<DeploymentTrack>().namespace(namespace).label(labels::COMPONENT, component)
+    Select::of::<DeploymentTrack>().namespace(namespace).label(labels::COMPONENT, LabelValue::of(component))
 }
 
 /// The name that a track goes by.
@@ -360,7 +360,7 @@ pub fn child_labels(scope: &ComponentScope, name: &str, more: &[(&str, &str)]) -
         (labels::COMPONENT, id.component),
         (labels::NAME, name),
     ];
-    own.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    own.iter().chain(more).map(|(key, value)| ((*key).to_owned(), LabelValue::of(value).into_string())).collect()
 }
 
 /// The pipeline of a project.

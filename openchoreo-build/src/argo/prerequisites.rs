@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::ObjectMeta;
 use openchoreo_core::extension::BuildContext;
 use openchoreo_core::labels::plane;
+use openchoreo_core::naming::LabelValue;
 use openchoreo_core::plan::Rendered;
 
 use super::ArgoSettings;
@@ -73,7 +74,10 @@ fn meta(cx: &BuildContext<'_>, name: &str, namespace: Option<&str>) -> ObjectMet
         name: Some(name.to_owned()),
         namespace: namespace.map(str::to_owned),
         labels: Some(
-            labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter().collect::<BTreeMap<_, _>>(),
+            labels
+                .map(|(key, value)| (key.to_owned(), LabelValue::of(value).into_string()))
+                .into_iter()
+                .collect::<BTreeMap<_, _>>(),
         ),
         ..ObjectMeta::default()
     }

@@ -24,7 +24,7 @@ use openchoreo_core::extension::{
 use openchoreo_core::hierarchy::{ComponentScope, name_of};
 use openchoreo_core::kind::PlaneKey;
 use openchoreo_core::labels::{Owner, annotations, finalizers, plane};
-use openchoreo_core::naming::NamespaceName;
+use openchoreo_core::naming::{LabelValue, NamespaceName};
 use openchoreo_core::plan::{Finalizer, Plan, Rendered, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
 use openchoreo_core::remote::{settle, usable};
@@ -404,9 +404,9 @@ impl<'w> Pass<'_, 'w> {
             "its logs: `kubectl --context <{}> logs --namespace {namespace} --selector {}={},{}={} --all-containers`",
             place.plane,
             plane::COMPONENT_NAME,
-            place.scope.id().component,
+            LabelValue::of(place.scope.id().component),
             plane::BUILD_NAME,
-            name_of(self.build),
+            LabelValue::of(name_of(self.build)),
         )
     }
 

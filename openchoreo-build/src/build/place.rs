@@ -73,6 +73,12 @@ pub(super) fn labels_of_run(
     build: &Build,
     track: &str,
 ) -> Result<BTreeMap<String, String>, Finding> {
+    // What the run makes names its track by label, so that no other text will do.
+    if let Err(error) = LabelValue::try_from(track) {
+        let message =
+            format!("track `{track}` cannot be named by a label: {error}; give it a label `{}` that can", labels::NAME);
+        return Err(Finding::new(CommonReason::InvalidName, message));
+    }
     let id = scope.id();
     let own = [
         (plane::ORGANIZATION_NAME, id.organization),
@@ -83,19 +89,10 @@ pub(super) fn labels_of_run(
         (plane::UUID, build.metadata.uid.as_deref().unwrap_or_default()),
         (plane::TARGET, plane::target::BUILD),
     ];
-    let mut all = BTreeMap::new();
-    for (key, value) in own {
-        // An uid that only a file system of samples gives may be no label; it is left out then.
-        if let Err(error) = LabelValue::try_from(value) {
-            if key == plane::UUID {
-                continue;
-            }
-            let message = format!("`{value}` cannot be the label `{key}` of the run: {error}; use a shorter name");
-            return Err(Finding::new(CommonReason::InvalidName, message));
-        }
-        all.insert(key.to_owned(), value.to_owned());
-    }
-    Ok(all)
+    // An uid that only a file system of samples gives may be no label; it is left out then.
+    let is_told = |(key, value): &(&str, &str)| *key != plane::UUID || LabelValue::try_from(*value).is_ok();
+    let labels = own.into_iter().filter(is_told);
+    Ok(labels.map(|(key, value)| (key.to_owned(), LabelValue::of(value).into_string())).collect())
 }
 
 /// The plane where builds of an organization run: the one that the build names by annotation, else its only

@@ -3,6 +3,7 @@
 use jiff::ToSpan;
 use k8s_openapi::api::core::v1::Namespace;
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
+use openchoreo_core::naming::LabelValue;
 use openchoreo_core::world::{Disconnect, PlaneState};
 use openchoreo_types::v1alpha1::{Build, BuildPlane, DeployableArtifact, DeploymentTrack, Organization};
 use serde_json::{Value, json};
@@ -62,6 +63,27 @@ fn a_build_goes_through_its_steps_to_an_image_and_an_artifact() {
     insta::assert_yaml_snapshot!(json!({
         "labels": metadata["labels"], "ownerReferences": metadata["ownerReferences"], "spec": artifact["spec"],
     }));
+}
+
+#[test]
+fn a_build_of_a_long_name_makes_labels_that_are_taken() {
+    let platform = platform();
+    let mut laptop = Laptop::with_plane(&platform);
+    let name = format!("{}x", "b.".repeat(126));
+    laptop.build("acme", &name);
+    laptop.settle();
+    laptop.report(&builds(), succeeded(None));
+    assert_eq!(laptop.condition(&name, "Ready"), "True/ImageAvailable");
+    let artifact = laptop.artifact(&name).expect("an artifact");
+    let workflow = laptop.workflows(&builds()).pop().expect("a Workflow");
+    for labels in
+        [&artifact["metadata"]["labels"], &workflow["metadata"]["labels"], &workflow["spec"]["podMetadata"]["labels"]]
+    {
+        for (key, value) in labels.as_object().expect("labels") {
+            assert!(LabelValue::try_from(value.as_str().unwrap_or("?")).is_ok(), "{key}: {value}");
+        }
+    }
+    assert_eq!(workflow["metadata"]["labels"]["build-name"], LabelValue::of(&name).as_str());
 }
 
 #[test]

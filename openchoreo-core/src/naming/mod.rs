@@ -25,5 +25,5 @@ pub mod scheme;
 pub use hostname::{DefaultHostnames, HostContext, HostnameScheme, UpstreamHostnames, Visibility};
 pub use identity::{BuildId, CellId, ComponentId, EndpointId, EnvironmentId, OrganizationId, ProjectId, TrackId};
 pub use image::{ImagePrefix, ImageReference};
-pub use names::{DnsLabel, DnsSubdomain, Hostname, LabelValue, NameError, NamespaceName, ResourceName};
+pub use names::{DnsLabel, DnsSubdomain, Hostname, LabelKey, LabelValue, NameError, NamespaceName, ResourceName};
 pub use scheme::{CompatNaming, DefaultNaming, NamingScheme};

@@ -10,6 +10,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::hash::digest16;
+
 /// The greatest length of a DNS label, and of what Kubernetes stores as one (namespaces, Services, label values).
 pub const LABEL_LIMIT: usize = 63;
 /// The greatest length of a DNS name, and of most Kubernetes object names.
@@ -79,6 +81,8 @@ const HOSTNAME_RULE: &str = "DNS labels of at most 63 bytes joined by `.`: lower
                              with a letter or digit at both ends of each";
 const LABEL_VALUE_RULE: &str = "empty, or ASCII letters, digits, `-`, `_` and `.`, with a letter or digit at both ends";
 
+const LABEL_KEY_RULE: &str = "at most 63 ASCII letters, digits, `-`, `_` and `.`, with a letter or digit at both ends, behind a DNS name and `/` where wanted";
+
 fn is_label_text(text: &str) -> bool {
     let edge = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = text.as_bytes();
@@ -92,6 +96,13 @@ fn is_label_value_text(text: &str) -> bool {
     bytes.first().is_none_or(u8::is_ascii_alphanumeric)
         && bytes.last().is_none_or(u8::is_ascii_alphanumeric)
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+fn is_label_key_text(text: &str) -> bool {
+    let (prefix, name) = text.split_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
+    prefix.is_none_or(|prefix| prefix.len() <= SUBDOMAIN_LIMIT && is_subdomain_text(prefix))
+        && (1..=LABEL_LIMIT).contains(&name.len())
+        && is_label_value_text(name)
 }
 
 fn is_subdomain_text(text: &str) -> bool {
@@ -227,6 +238,46 @@ validated_name!(
     /// The value of a Kubernetes label: at most 63 bytes, may be empty.
     LabelValue, "label value", LABEL_LIMIT, LABEL_VALUE_RULE, is_label_value_text
 );
+
+validated_name!(
+    /// The key of a Kubernetes label or annotation: a name, behind a DNS name and `/` where it has one.
+    LabelKey, "label key", SUBDOMAIN_LIMIT + 1 + LABEL_LIMIT, LABEL_KEY_RULE, is_label_key_text
+);
+
+impl LabelValue {
+    /// A text as the value of a label, the one way in which names of objects become labels: itself where it can be one,
+    /// else its readable beginning and a digest of all of it. No two texts become one value.
+    ///
+    /// ```
+    /// use openchoreo_core::naming::LabelValue;
+    ///
+    /// assert_eq!(LabelValue::of("shop").as_str(), "shop");
+    /// assert!(LabelValue::of("Café des Amis").as_str().starts_with("Caf--des-Amis-"));
+    /// assert_ne!(LabelValue::of(&"x".repeat(100)), LabelValue::of(&"x".repeat(101)));
+    /// ```
+    pub fn of(text: &str) -> Self {
+        // What reads like a value that was made is made one too, lest somebody chooses the value of another text.
+        let is_made = text.rsplit('-').next().is_some_and(is_digest);
+        if !is_made && let Ok(value) = Self::try_from(text) {
+            return value;
+        }
+        let readable: String = text.chars().map(in_label_value).take(LABEL_LIMIT - DIGEST - 1).collect();
+        let readable = readable.trim_matches(|edge: char| !edge.is_ascii_alphanumeric());
+        let digest = digest16(&[text]);
+        Self(if readable.is_empty() { digest } else { format!("{readable}-{digest}") })
+    }
+}
+
+/// The number of digits that tell texts apart which cannot be read in full.
+const DIGEST: usize = 16;
+
+fn is_digest(text: &str) -> bool {
+    text.len() == DIGEST && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+fn in_label_value(character: char) -> char {
+    if character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.') { character } else { '-' }
+}
 
 impl From<DnsLabel> for NamespaceName {
     fn from(label: DnsLabel) -> Self {

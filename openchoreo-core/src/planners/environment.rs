@@ -5,11 +5,12 @@ use kube::ResourceExt;
 use openchoreo_types::v1alpha1::{DataPlane, Deployment, Environment, Organization};
 
 use crate::conditions::CommonReason;
+use crate::extension::chain;
 use crate::hierarchy::{claimed_organization, environment_of, home_of, name_of};
 use crate::kind::ObjectKey;
 use crate::labels::annotations::ALLOWED_REGISTRIES;
 use crate::labels::{self, finalizers};
-use crate::naming::ImagePrefix;
+use crate::naming::{ImagePrefix, LabelValue};
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
 use crate::planners::deletion::delete_those;
@@ -63,6 +64,10 @@ impl Planner for EnvironmentPlanner {
         {
             let message = format!("annotation `{ALLOWED_REGISTRIES}`: {error}");
             draft.find(EnvironmentReason::AllowedRegistriesInvalid, message);
+        }
+        if let Err(error) = LabelValue::try_from(name) {
+            // Deployments name their environment by label.
+            draft.find(CommonReason::InvalidName, chain(&error));
         }
         match home_of(cx, environment) {
             Err(error) => draft.add(error.into()),

@@ -276,6 +276,15 @@ fn borrowed(parts: &[String]) -> Vec<&str> {
 
 proptest! {
     #[test]
+    fn every_text_has_a_label_value_of_its_own(one in ".{0,80}", other in ".{0,80}") {
+        let made = LabelValue::of(&one);
+        prop_assert_eq!(LabelValue::try_from(made.as_str()), Ok(made.clone()));
+        prop_assert_eq!(made == LabelValue::of(&other), one == other);
+        // Nor does one who knows the value of a text get it by taking it for a name.
+        prop_assert!(made.as_str() == one || LabelValue::of(made.as_str()) != made);
+    }
+
+    #[test]
     fn a_generated_name_is_a_label_within_its_limit_or_an_error(parts in parts(), limit in 0_usize..=63) {
         if let Ok(name) = generate("example", &borrowed(&parts), limit) {
             prop_assert!(name.len() <= limit);

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use openchoreo_core::labels::plane;
-use openchoreo_core::naming::hash::digest16;
 use openchoreo_core::naming::{CellId, ComponentId, LabelValue};
 
 /// Annotation of pod templates: the digest of the configuration that pods read only when they start. A change of it
@@ -25,11 +24,11 @@ const SELECTED: [&str; 5] = [
 /// Labels of what a whole cell shares: its namespace and its network policies.
 pub fn cell_labels(cell: &CellId<'_>) -> BTreeMap<String, String> {
     labels([
-        (plane::ORGANIZATION_NAME, label_value(cell.organization)),
-        (plane::PROJECT_NAME, label_value(cell.project)),
-        (plane::ENVIRONMENT_NAME, label_value(cell.environment)),
-        (plane::MANAGED_BY, plane::DEPLOYMENT_CONTROLLER.to_owned()),
-        (plane::BELONG_TO, plane::USER_WORKLOADS.to_owned()),
+        (plane::ORGANIZATION_NAME, cell.organization),
+        (plane::PROJECT_NAME, cell.project),
+        (plane::ENVIRONMENT_NAME, cell.environment),
+        (plane::MANAGED_BY, plane::DEPLOYMENT_CONTROLLER),
+        (plane::BELONG_TO, plane::USER_WORKLOADS),
     ])
 }
 
@@ -43,10 +42,10 @@ pub fn workload_labels(
 ) -> BTreeMap<String, String> {
     let mut all = cell_labels(&component.project().cell(environment));
     all.extend(labels([
-        (plane::COMPONENT_NAME, label_value(component.component)),
-        (plane::COMPONENT_TYPE, label_value(component_type)),
-        (plane::DEPLOYMENT_TRACK_NAME, label_value(track)),
-        (plane::DEPLOYMENT_NAME, label_value(deployment)),
+        (plane::COMPONENT_NAME, component.component),
+        (plane::COMPONENT_TYPE, component_type),
+        (plane::DEPLOYMENT_TRACK_NAME, track),
+        (plane::DEPLOYMENT_NAME, deployment),
     ]));
     all
 }
@@ -57,38 +56,13 @@ pub fn selector(workload: &BTreeMap<String, String>) -> BTreeMap<String, String>
     SELECTED.iter().filter_map(selected).collect()
 }
 
-/// A text as the value of a label: itself where it can be one, else its readable beginning and a digest of all of it.
-pub fn label_value(text: &str) -> String {
-    if LabelValue::try_from(text).is_ok() {
-        return text.to_owned();
-    }
-    let readable: String = text
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' })
-        .take(46)
-        .collect();
-    let readable = readable.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    let digest = digest16(&[text]);
-    if readable.is_empty() { digest } else { format!("{readable}-{digest}") }
-}
-
-fn labels<const N: usize>(pairs: [(&str, String); N]) -> BTreeMap<String, String> {
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+fn labels<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), LabelValue::of(value).into_string())).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_too_long_for_a_label_becomes_a_valid_value_of_its_own() {
-        let (one, two) = ("x".repeat(100), "x".repeat(101));
-        for text in [one.as_str(), &two, "...", "a b"] {
-            assert!(LabelValue::try_from(label_value(text).as_str()).is_ok(), "{text}");
-        }
-        assert_ne!(label_value(&one), label_value(&two));
-        assert_eq!(label_value("shop"), "shop");
-    }
 
     #[test]
     fn selectors_hold_nothing_that_changes() {

@@ -20,6 +20,7 @@ use openchoreo_core::hierarchy::{
 };
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
 use openchoreo_core::labels::{self, Owner, finalizers};
+use openchoreo_core::naming::LabelValue;
 use openchoreo_core::plan::{Finalizer, Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
 use openchoreo_core::planners::deletion::delete_all;
@@ -106,7 +107,11 @@ impl Planner for DeploymentTrackPlanner {
                     let message =
                         format!("track `{}` of component `{}`", track_name(track), name_of(&*scope.component));
                     draft.find(DeploymentTrackReason::DeploymentTrackAvailable, message);
-                    if track.spec.auto_deploy {
+                    if let Err(error) = LabelValue::try_from(track_name(track)) {
+                        // Everything that is of the track names it by label.
+                        let message = format!("{}; give a label `{}` that can be one", chain(&error), labels::NAME);
+                        draft.find(CommonReason::InvalidName, message);
+                    } else if track.spec.auto_deploy {
                         draft.add(auto_deploy(cx, &mut plan, &scope, track));
                     }
                 }
@@ -151,6 +156,9 @@ impl Target {
 
 fn target_of(cx: &PlanContext<'_>, scope: &ComponentScope, track: &DeploymentTrack) -> Result<Target, Finding> {
     let (pipeline, environment) = environment_to_deploy_to(cx, scope)?;
+    // The Deployment names it by label.
+    LabelValue::try_from(name_of(&*environment))
+        .map_err(|error| Finding::new(DeploymentTrackReason::DeploymentNotNameable, chain(&error)))?;
     let naming = cx.platform().naming();
     let name = naming
         .deployment(name_of(&*scope.component), track_name(track), name_of(&*environment))

@@ -16,6 +16,7 @@ mod health;
 mod images;
 mod isolation;
 mod lab;
+mod labels;
 mod missing;
 mod narrowing;
 mod pulling;

@@ -20,7 +20,6 @@ use openchoreo_core::hierarchy::{
 };
 use openchoreo_core::kind::ObjectKey;
 use openchoreo_core::labels::{self, plane};
-use openchoreo_core::naming::hash::digest16;
 use openchoreo_core::naming::{EndpointId, LabelValue, NameError, NamespaceName, ResourceName};
 use openchoreo_core::planner::PlanContext;
 use openchoreo_types::v1alpha1::{DataPlane, Deployment, Endpoint, Environment};
@@ -143,8 +142,10 @@ fn deployment_of(
         select = select.label(labels::DEPLOYMENT_TRACK, track);
     }
     let deployments = cx.list_written::<Deployment>(select);
-    let by_object = deployments.iter().find(|deployment| name_of(&***deployment) == name);
-    let by_label = || deployments.iter().find(|deployment| label_of(&***deployment, labels::NAME) == Some(name));
+    let is_named = |own: &str| LabelValue::of(own).as_str() == name || own == name;
+    let by_object = deployments.iter().find(|deployment| is_named(name_of(&***deployment)));
+    let by_label =
+        || deployments.iter().find(|deployment| label_of(&***deployment, labels::NAME).is_some_and(is_named));
     Ok(by_object.or_else(by_label).cloned())
 }
 
@@ -172,10 +173,5 @@ fn plane_labels(
         (plane::BELONG_TO, plane::USER_WORKLOADS),
         (plane::TARGET, plane::target::GATEWAY),
     ];
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), label_value(value))).collect()
-}
-
-/// A text as the value of a label: names of objects may be longer than labels allow, and then a digest stands for them.
-fn label_value(text: &str) -> String {
-    LabelValue::try_from(text).map_or_else(|_| digest16(&[text]), LabelValue::into_string)
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), LabelValue::of(value).into_string())).collect()
 }

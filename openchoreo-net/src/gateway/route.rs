@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use openchoreo_core::extension::{EndpointContext, RenderError};
 use openchoreo_core::labels::plane;
-use openchoreo_core::naming::ResourceName;
+use openchoreo_core::naming::{LabelValue, ResourceName};
 use openchoreo_core::plan::Rendered;
 use openchoreo_types::common::{BackendRefType, EndpointType};
 use openchoreo_types::foreign::envoy_gateway::{
@@ -72,7 +72,7 @@ impl<'a> Publication<'a> {
 
     /// The metadata of an object that belongs to a route.
     pub(super) fn metadata(&self, name: &ResourceName) -> ObjectMeta {
-        let visibility = (plane::GATEWAY_VISIBILITY.to_owned(), self.cx.gateway.to_owned());
+        let visibility = (plane::GATEWAY_VISIBILITY.to_owned(), LabelValue::of(self.cx.gateway).into_string());
         ObjectMeta {
             name: Some(name.to_string()),
             namespace: Some(self.cx.namespace.to_string()),

@@ -14,6 +14,7 @@ use openchoreo_core::extension::{RenderError, chain};
 use openchoreo_core::hierarchy::{child_labels, children, label_of, name_of, track_name};
 use openchoreo_core::kind::{Kind, PlaneKey};
 use openchoreo_core::labels::{self, finalizers};
+use openchoreo_core::naming::{LabelKey, LabelValue, NameError};
 use openchoreo_core::plan::{Plan, Rendered};
 use openchoreo_core::planner::PlanContext;
 use openchoreo_core::record;
@@ -58,6 +59,7 @@ fn make(
                 format!("`{name}` names two endpoints; name each differently"),
             ));
         }
+        check_metadata(&source.artifact, index, template)?;
         endpoints.push(endpoint(cx, deployment, place, template, name)?);
     }
     Ok(endpoints)
@@ -83,7 +85,8 @@ pub(super) fn narrow(cx: &PlanContext<'_>, plan: &mut Plan, deployment: &Deploym
             continue;
         }
         let name = label_of(&*live, labels::NAME);
-        let Some(template) = templates(&artifact).iter().find(|template| Some(name_in(template)) == name) else {
+        let is_of = |template: &&EndpointTemplate| name == Some(LabelValue::of(name_in(template)).as_str());
+        let Some(template) = templates(&artifact).iter().find(is_of) else {
             plan.delete_object(&*live);
             continue;
         };
@@ -129,6 +132,24 @@ fn as_written(live: &ObjectMeta) -> ObjectMeta {
         map.retain(|key, _| !is_a_mark(key));
     }
     written
+}
+
+/// Checks what a template labels and annotates its Endpoint with: people select by these, so they are taken as they are
+/// or not at all.
+fn check_metadata(artifact: &DeployableArtifact, index: usize, template: &EndpointTemplate) -> Result<(), RenderError> {
+    let wrong = |place: &str, key: &str, error: NameError| {
+        let field = format!("spec.configuration.endpointTemplates[{index}].metadata.{place}[{key}]");
+        RenderError::field(format!("DeployableArtifact `{}`", name_of(artifact)), field, error.to_string())
+    };
+    for (key, value) in &template.metadata.labels {
+        LabelKey::try_from(key.as_str()).map_err(|error| wrong("labels", key, error))?;
+        LabelValue::try_from(value.as_str()).map_err(|error| wrong("labels", key, error))?;
+    }
+    for key in template.metadata.annotations.keys() {
+        // The prefix of an annotation is compared in lower case.
+        LabelKey::try_from(key.to_ascii_lowercase()).map_err(|error| wrong("annotations", key, error))?;
+    }
+    Ok(())
 }
 
 fn endpoint(
@@ -184,7 +205,7 @@ fn in_place(place: &Place) -> Select {
 
 /// The Endpoint of a name that is in the place already: the Deployment's own, or else one that it takes over.
 fn standing(cx: &PlanContext<'_>, deployment: &Deployment, place: &Place, name: &str) -> Option<String> {
-    let select = in_place(place).label(labels::NAME, name);
+    let select = in_place(place).label(labels::NAME, LabelValue::of(name));
     let ours = cx.label_of(&owner_of(deployment));
     let mut made = cx.control().list_stored_written(&Select { kind: Kind::of::<Endpoint>(), ..select });
     made.retain(|(_, live)| live.label(labels::OWNER).is_some() && !live.is_deleting());
