@@ -2,7 +2,8 @@
 //! serves.
 //!
 //! It comes out of a repository and is not trusted: it can describe endpoints and a schedule of its own component and
-//! name nothing else. What it says besides (connections, schemas, owners, labels) is not read. An endpoint is reachable
+//! name nothing else. Schedules, paths and ports are held to the checks of manifests, so that what a build accepts can be
+//! deployed. What it says besides (connections, schemas, owners, labels) is not read. An endpoint is reachable
 //! within its project only, unless it says more.
 //!
 //! ```
@@ -27,6 +28,7 @@
 use std::collections::BTreeSet;
 
 use openchoreo_core::naming::DnsLabel;
+use openchoreo_types::check;
 use openchoreo_types::common::{BackendRef, BackendRefType, ComponentBackend, EndpointSpec};
 use openchoreo_types::common::{EndpointType, NetworkVisibilities, TaskSchedule, Visibility};
 use openchoreo_types::v1alpha1::{EmbeddedMetadata, EndpointTemplate};
@@ -36,8 +38,6 @@ use serde_json::Value;
 
 /// The longest descriptor that is read, in bytes.
 const SIZE_LIMIT: usize = 256 * 1024;
-/// The longest path, schedule or time zone, in bytes; it goes into objects whose own texts are bounded.
-const TEXT_LIMIT: usize = 1024;
 /// The most endpoints of one component.
 const ENDPOINT_LIMIT: usize = 64;
 
@@ -200,10 +200,12 @@ impl Descriptor {
             }
             endpoints.push(endpoint);
         }
+        check::shared_ports(endpoints.iter().map(|endpoint| (endpoint.port.into(), endpoint.type_)))
+            .map_err(|(index, problem)| field(format!("endpoints[{index}].type"), problem))?;
         if let Some(schedule) = &raw.schedule {
-            check_length(&schedule.cron, || "schedule.cron".to_owned())?;
-            check_cron(&schedule.cron)?;
-            check_length(schedule.timezone.as_deref().unwrap_or_default(), || "schedule.timezone".to_owned())?;
+            check::cron(&schedule.cron).map_err(|problem| field("schedule.cron", problem))?;
+            let zone = schedule.timezone.as_deref().map_or(Ok(()), check::time_zone);
+            zone.map_err(|problem| field("schedule.timezone", problem))?;
         }
         Ok(Self { name: raw.metadata.name, endpoints, schedule: raw.schedule })
     }
@@ -217,10 +219,7 @@ impl RawEndpoint {
         }
         let port =
             self.port.ok_or_else(|| field(at("port"), "is missing; give the port that the component listens on"))?;
-        let port = u16::try_from(port)
-            .ok()
-            .filter(|port| *port != 0)
-            .ok_or_else(|| field(at("port"), format!("is {port}; a port is between 1 and 65535")))?;
+        let port = check::port(port).map_err(|problem| field(at("port"), problem))?;
         let type_ = endpoint_type(self.type_.as_deref()).map_err(|problem| field(at("type"), problem))?;
         let base_path = match (self.base_path, self.context) {
             (Some(base_path), Some(context)) if base_path != context => {
@@ -230,12 +229,7 @@ impl RawEndpoint {
             _ => "/".to_owned(),
         };
         let base_path = if base_path.starts_with('/') { base_path } else { format!("/{base_path}") };
-        check_length(&base_path, || at("basePath"))?;
-        let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '?' | '#');
-        if !base_path.chars().all(plain) || base_path.split('/').any(|segment| matches!(segment, "." | "..")) {
-            let problem = format!("is `{base_path}`; it must be the path of a URL without `..`, `?` and `#`");
-            return Err(field(at("basePath"), problem));
-        }
+        check::path(&base_path).map_err(|problem| field(at("basePath"), problem))?;
         let exposure = self.visibility.as_deref().map(|text| exposure(text, &at("visibility"))).transpose()?;
         let listed = self.network_visibilities.as_ref().map(|value| listed_exposure(value, &at("networkVisibilities")));
         let exposure = exposure.max(listed.transpose()?.flatten());
@@ -285,25 +279,6 @@ fn endpoint_type(text: Option<&str>) -> Result<EndpointType, String> {
     let text = text.ok_or_else(|| format!("is missing; it can be {}", known()))?;
     let found = TYPES.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
     found.map(|(_, type_)| type_).ok_or_else(|| format!("is `{text}`; it can be {}", known()))
-}
-
-fn check_length(text: &str, path: impl FnOnce() -> String) -> Result<(), DescriptorError> {
-    if text.len() <= TEXT_LIMIT {
-        return Ok(());
-    }
-    Err(field(path(), format!("is longer than {TEXT_LIMIT} bytes")))
-}
-
-fn check_cron(cron: &str) -> Result<(), DescriptorError> {
-    let macros = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '*' | '/' | ',' | '-' | '?' | '#');
-    if macros.contains(&cron) || (cron.split_whitespace().count() == 5 && cron.chars().all(allowed)) {
-        return Ok(());
-    }
-    Err(field(
-        "schedule.cron",
-        format!("is `{cron}`; it must be a cron expression of five fields, such as `*/5 * * * *`"),
-    ))
 }
 
 fn field(path: impl Into<String>, problem: impl Into<String>) -> DescriptorError {

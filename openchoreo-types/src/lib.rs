@@ -7,7 +7,7 @@
 //! - [`foreign`]: what the platform writes of Gateway API, Envoy Gateway, Cilium, Argo Workflows and the Secrets Store.
 //! - [`labels`]: every label and annotation key of the platform.
 //! - [`yaml`]: reading and writing manifests; [`validate`]: checking one against the schema without a cluster;
-//!   [`spelling`]: what was probably meant by an unknown word.
+//!   [`mod@check`]: schedules, paths and ports, wherever they are written; [`spelling`]: what was probably meant by an unknown word.
 //!
 //! The crate describes data. It talks to no cluster, renders nothing and decides nothing.
 //!
@@ -25,6 +25,7 @@
 //! # Ok::<(), openchoreo_types::yaml::YamlError>(())
 //! ```
 
+pub mod check;
 pub mod common;
 mod crd;
 pub mod foreign;

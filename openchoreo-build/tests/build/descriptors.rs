@@ -2,7 +2,11 @@
 
 use openchoreo_build::descriptor::{Descriptor, Exposure};
 use openchoreo_core::extension::chain;
+use openchoreo_types::check;
 use openchoreo_types::common::EndpointType;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::json;
 
 fn one_endpoint(fields: &str) -> String {
     format!("metadata:\n  name: cart\nendpoints:\n  - name: api\n    port: 8080\n    type: REST\n{fields}")
@@ -73,5 +77,46 @@ fn a_descriptor_that_cannot_be_used_is_answered_with_the_field_and_what_would_be
     ] {
         let error = Descriptor::parse(&text).expect_err("a descriptor that cannot be used");
         assert!(chain(&error).contains(answer), "`{answer}` is missing in: {}", chain(&error));
+    }
+}
+
+/// A schedule: of values that are in range or nearly, names, and what looks like one.
+fn any_schedule() -> impl Strategy<Value = String> {
+    let field = prop_oneof![
+        Just("*".to_owned()),
+        (0..70_u32).prop_map(|value| value.to_string()),
+        (0..8_u32, 0..40_u32).prop_map(|(from, to)| format!("{from}-{to}")),
+        (0..70_u32).prop_map(|step| format!("*/{step}")),
+        select(vec!["JAN", "mon", "?", "L", "1,2", "#", "5#2", "a", "-1"]).prop_map(str::to_owned),
+    ];
+    let fields = proptest::collection::vec(field, 4..7).prop_map(|fields| fields.join(" "));
+    let names =
+        select(vec!["@daily", "@every 5m", "@reboot", "TZ=UTC * * * * *", "CRON_TZ=UTC 0 0 * * *", "0  0 * * *", ""]);
+    prop_oneof![fields, names.prop_map(str::to_owned)]
+}
+
+proptest! {
+    /// What a build accepts is what can be deployed: no schedule, time zone, path or port is judged differently there.
+    #[test]
+    fn a_descriptor_is_held_to_the_checks_of_manifests(
+        cron in any_schedule(),
+        zone in "[A-Za-z/_+ é-]{0,12}",
+        path in "/[a-z./%{}~ ?#:-]{0,12}",
+        port in -1_i64..70_000,
+        types in proptest::collection::vec(select(vec!["HTTP", "gRPC", "TCP", "UDP"]), 2),
+    ) {
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let is_read = |text: &str| Descriptor::parse(text).is_ok();
+        let schedule = format!("metadata: {{name: cart}}\nschedule: {{cron: {}, timezone: UTC}}", quoted(&cron));
+        prop_assert_eq!(is_read(&schedule), check::cron(&cron).is_ok());
+        let schedule = format!("metadata: {{name: cart}}\nschedule: {{cron: '@daily', timezone: {}}}", quoted(&zone));
+        // An empty text is none.
+        prop_assert_eq!(is_read(&schedule), zone.is_empty() || check::time_zone(&zone).is_ok());
+        prop_assert_eq!(is_read(&one_endpoint(&format!("    basePath: {}\n", quoted(&path)))), check::path(&path).is_ok());
+        let endpoint = |name: &str, type_: &str| format!("{{name: {name}, port: {port}, type: {type_}}}");
+        let endpoints = format!("[{}, {}]", endpoint("a", types[0]), endpoint("b", types[1]));
+        let wanted = types.iter().map(|type_| (port, serde_json::from_value(json!(type_)).expect("a type")));
+        let is_accepted = check::port(port).is_ok() && check::shared_ports(wanted).is_ok();
+        prop_assert_eq!(is_read(&format!("metadata: {{name: cart}}\nendpoints: {endpoints}")), is_accepted);
     }
 }

@@ -4,10 +4,11 @@ use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, JobSpec, JobTemplateSpec
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use openchoreo_core::extension::{RenderError, WorkloadContext};
 use openchoreo_core::naming::ResourceName;
+use openchoreo_types::check;
 use openchoreo_types::common::Application;
 
 use super::inputs::{self, application_field};
-use super::{check, metadata, template_metadata};
+use super::{metadata, template_metadata};
 
 /// How long one run may take, in seconds.
 const RUN_LIMIT_SECONDS: i64 = 300;

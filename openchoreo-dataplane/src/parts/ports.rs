@@ -1,6 +1,7 @@
 //! Ports of a workload: what its endpoint templates say that it listens on.
 
 use openchoreo_core::extension::RenderError;
+use openchoreo_types::check;
 use openchoreo_types::common::{BackendRefType, EndpointType};
 use openchoreo_types::v1alpha1::EndpointTemplate;
 
@@ -25,8 +26,9 @@ const HTTP2_WITHOUT_TLS: &str = "kubernetes.io/h2c";
 /// A port is missing or no port number, or is both gRPC and something else.
 pub fn workload_ports(object: &str, templates: &[EndpointTemplate]) -> Result<Vec<WorkloadPort>, RenderError> {
     let mut ports: Vec<WorkloadPort> = Vec::new();
+    let mut listening = Vec::new();
+    let field = |index: usize, rest: &str| format!("spec.configuration.endpointTemplates[{index}].spec.{rest}");
     for (index, template) in templates.iter().enumerate() {
-        let field = |rest: &str| format!("spec.configuration.endpointTemplates[{index}].spec.{rest}");
         let backend = &template.spec.backend_ref;
         match backend.type_ {
             BackendRefType::Target => continue,
@@ -34,12 +36,11 @@ pub fn workload_ports(object: &str, templates: &[EndpointTemplate]) -> Result<Ve
         }
         let Some(component) = &backend.component_ref else {
             let problem = "is missing; give the port that the component listens on";
-            return Err(RenderError::field(object, field("backendRef.componentRef"), problem));
+            return Err(RenderError::field(object, field(index, "backendRef.componentRef"), problem));
         };
-        if !(1..=65_535).contains(&component.port) {
-            let problem = format!("is {}; a port is between 1 and 65535", component.port);
-            return Err(RenderError::field(object, field("backendRef.componentRef.port"), problem));
-        }
+        check::port(component.port.into())
+            .map_err(|problem| RenderError::field(object, field(index, "backendRef.componentRef.port"), problem))?;
+        listening.push((index, i64::from(component.port), template.spec.type_));
         let (protocol, suffix) = match template.spec.type_ {
             EndpointType::Udp => ("UDP", "udp"),
             EndpointType::Http
@@ -50,20 +51,15 @@ pub fn workload_ports(object: &str, templates: &[EndpointTemplate]) -> Result<Ve
             | EndpointType::Tcp => ("TCP", "tcp"),
         };
         let app_protocol = (template.spec.type_ == EndpointType::Grpc).then_some(HTTP2_WITHOUT_TLS);
-        match ports.iter().find(|known| known.port == component.port && known.protocol == protocol) {
-            None => ports.push(WorkloadPort {
-                name: format!("ep-{}-{suffix}", component.port),
-                port: component.port,
-                protocol,
-                app_protocol,
-            }),
-            Some(known) if known.app_protocol == app_protocol => {}
-            Some(_) => {
-                let problem =
-                    format!("port {} is gRPC for one endpoint and not for another; use two ports", component.port);
-                return Err(RenderError::field(object, field("type"), problem));
-            }
+        if !ports.iter().any(|known| known.port == component.port && known.protocol == protocol) {
+            let name = format!("ep-{}-{suffix}", component.port);
+            ports.push(WorkloadPort { name, port: component.port, protocol, app_protocol });
         }
     }
+    let shared = listening.iter().map(|(_, port, type_)| (*port, *type_));
+    check::shared_ports(shared).map_err(|(position, problem)| {
+        let index = listening.get(position).map_or(position, |(index, _, _)| *index);
+        RenderError::field(object, field(index, "type"), problem)
+    })?;
     Ok(ports)
 }

@@ -8,7 +8,7 @@
 //! Every check says what is wrong and what would be right, in words that continue "`field` of object:".
 
 /// The longest path that a match of Gateway API takes, in bytes (`HTTPPathMatch.value`).
-pub(super) const PATH: usize = 1024;
+pub(super) const PATH: usize = openchoreo_types::check::PATH_LIMIT;
 /// The longest single text of a policy, in characters: an origin, a scope, the name of a claim, an issuer, a URL of keys.
 pub(super) const TEXT: usize = 253;
 /// The most scopes that one rule asks for (`JWTPrincipal.scopes`).
