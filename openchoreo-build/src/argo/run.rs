@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use kube::core::ObjectMeta;
 use openchoreo_core::extension::{BuildContext, RenderError};
 use openchoreo_core::labels::plane;
+use openchoreo_core::naming::hash::digest8;
 use openchoreo_core::plan::Rendered;
 use openchoreo_core::planners::DEFAULT_TRACK;
 use openchoreo_types::foreign::argo::{Arguments, Parameter, Workflow, WorkflowSpec, WorkflowTemplateRef};
@@ -32,8 +33,9 @@ const RESERVED: [&str; 12] = [
 /// The branch that is built where neither commit nor branch is given.
 const DEFAULT_BRANCH: &str = "main";
 
-/// The longest tag of an image, less room for the revision that the template appends.
-const TAG_LIMIT: usize = 100;
+/// The most of a track's name in the tag of an image, which leaves room for the Build's own part and for the revision that
+/// the template appends.
+const TRACK_LIMIT: usize = 100;
 
 pub(super) fn render(cx: &BuildContext<'_>, settings: &ArgoSettings) -> Result<Rendered, RenderError> {
     let name = cx.naming.workflow(&cx.id).map_err(RenderError::naming("the Workflow"))?;
@@ -131,13 +133,17 @@ fn arguments(cx: &BuildContext<'_>, settings: &ArgoSettings) -> Result<Vec<(Stri
     Ok(arguments)
 }
 
-/// The tag of the image: the track's name as far as a tag may hold it.
+/// The tag of the image: the track's name as far as a tag may hold it, and a part of the Build's own. Two Builds of one
+/// commit may give different images, and pods are replaced only where the reference of their image changes.
 fn image_tag(cx: &BuildContext<'_>) -> String {
     let track = cx.labels.get(plane::DEPLOYMENT_TRACK_NAME).map(String::as_str).unwrap_or_default();
     let allowed = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-') { c } else { '-' };
-    let tag: String = track.chars().map(allowed).take(TAG_LIMIT).collect();
+    let tag: String = track.chars().map(allowed).take(TRACK_LIMIT).collect();
     let tag = tag.trim_matches(['-', '.']);
-    if tag.is_empty() { DEFAULT_TRACK.to_owned() } else { tag.to_owned() }
+    let track = if tag.is_empty() { DEFAULT_TRACK } else { tag };
+    // A Build that was made anew under its name is another one.
+    let uid = cx.build.metadata.uid.as_deref().unwrap_or_default();
+    format!("{track}-{}", digest8(&[cx.id.build, uid]))
 }
 
 fn field(cx: &BuildContext<'_>, path: &str, problem: &str) -> RenderError {

@@ -1,8 +1,10 @@
 //! The Workflow of a build, and what is refused before there is one.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use openchoreo_build::{ArgoSettings, builtin_engines, planners};
+use openchoreo_core::naming::ImageReference;
 use openchoreo_core::platform::Platform;
 use serde_json::{Value, json};
 
@@ -61,7 +63,7 @@ fn what_an_installation_chooses_is_passed_and_the_rest_is_left_to_the_template()
 }
 
 #[test]
-fn the_commit_wins_over_the_branch_and_the_track_is_the_tag() {
+fn the_commit_wins_over_the_branch_and_the_tag_begins_with_the_track() {
     let platform = platform();
     let mut laptop = Laptop::with_plane(&platform);
     let mut spec = build_spec();
@@ -75,7 +77,33 @@ fn the_commit_wins_over_the_branch_and_the_track_is_the_tag() {
     laptop.settle();
     let passed = arguments(&laptop.workflows(&builds())[0]);
     let of = |name: &str| passed.iter().find(|(known, _)| known == name).unwrap().1.clone();
-    assert_eq!((of("commit").as_str(), of("branch").as_str(), of("image-tag").as_str()), ("0a1b2c3d", "", "v1.x"));
+    assert_eq!((of("commit").as_str(), of("branch").as_str()), ("0a1b2c3d", ""));
+    assert!(of("image-tag").starts_with("v1.x-"), "{}", of("image-tag"));
+}
+
+#[test]
+fn builds_of_one_commit_push_to_tags_of_their_own() {
+    let platform = platform();
+    let mut laptop = Laptop::with_plane(&platform);
+    let mut spec = build_spec();
+    spec["repository"]["revision"] = json!({ "commit": "0a1b2c3d" });
+    let tags = |laptop: &Laptop| -> BTreeSet<String> {
+        let tag = |workflow: &Value| arguments(workflow).into_iter().find(|(name, _)| name == "image-tag").unwrap().1;
+        laptop.workflows(&builds()).iter().map(tag).collect()
+    };
+    for name in ["one", "two"] {
+        laptop.build_with("acme", name, json!({}), spec.clone());
+    }
+    laptop.settle();
+    let first = tags(&laptop);
+    assert_eq!(first.len(), 2, "{first:?}");
+    assert!(first.iter().all(|tag| format!("registry.example.com/x:{tag}-0a1b2c3d").parse::<ImageReference>().is_ok()));
+    // One that is made anew under its name builds anew.
+    laptop.delete_build("one");
+    laptop.settle();
+    laptop.build_with("acme", "one", json!({}), spec);
+    laptop.settle();
+    assert_eq!(tags(&laptop).intersection(&first).count(), 1);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a Deployment does in its data plane while its parents live.
 
 use openchoreo_core::kind::PlaneKey;
-use openchoreo_core::world::{Disconnect, PlaneState};
+use openchoreo_core::world::{Disconnect, PlaneState, Select};
 use openchoreo_types::v1alpha1 as oc;
 use serde_json::{Value, json};
 
@@ -191,6 +191,39 @@ fn the_elder_of_two_deployments_in_one_place_wins() {
     assert_eq!(lab.in_plane("acme").len(), 3);
     lab.delete::<oc::Deployment>("acme", "cart-development");
     assert_eq!(lab.ready("acme", "zz-second"), verdict("False", "DeploymentProgressing"));
+    assert_eq!(lab.in_plane("acme").len(), 3);
+}
+
+#[test]
+fn two_tracks_in_one_environment_run_beside_each_other() {
+    let platform = platform();
+    let mut lab = Lab::with_organization(&platform, "acme");
+    lab.apply(&component("acme", "cart"));
+    let next = |written: String| written.replace("deployment-track: main", "deployment-track: next");
+    lab.apply(
+        "
+apiVersion: openchoreo.dev/v1alpha1
+kind: DeploymentTrack
+metadata: {name: cart-next, namespace: acme, labels: {openchoreo.dev/component: cart, openchoreo.dev/name: next}}
+spec: {autoDeploy: false}
+",
+    );
+    lab.apply(&next(artifact("acme", "cart", "cart-v2", "")));
+    lab.apply(&next(deployment("acme", "cart", "cart-next-development", "cart-v2")));
+    let of = |kind: &str, pointer: &str| -> Vec<Value> {
+        lab.of_kind("acme", kind).iter().map(|live| live.pointer(pointer).cloned().unwrap_or_default()).collect()
+    };
+    let images = of("Deployment", "/spec/template/spec/containers/0/image");
+    assert_eq!(images, ["registry.example.com/cart-v1:1", "registry.example.com/cart-v2:1"]);
+    for (kind, selector) in [("Deployment", "/spec/selector/matchLabels"), ("Service", "/spec/selector")] {
+        let selectors = of(kind, selector);
+        assert_eq!(selectors.len(), 2, "{kind}");
+        assert_ne!(selectors[0], selectors[1], "{kind}");
+    }
+    let endpoints = Select::of::<oc::Endpoint>().namespace("acme");
+    assert_eq!(lab.offline.world().list(&PlaneKey::Control, &endpoints).len(), 2);
+    lab.delete::<oc::Deployment>("acme", "cart-next-development");
+    assert_eq!(lab.ready("acme", "cart-development").1, "DeploymentProgressing");
     assert_eq!(lab.in_plane("acme").len(), 3);
 }
 

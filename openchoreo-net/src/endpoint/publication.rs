@@ -15,7 +15,7 @@ use openchoreo_core::planner::PlanContext;
 use openchoreo_core::world::Select;
 use openchoreo_types::common::BackendRefType;
 use openchoreo_types::foreign::gateway_api::{Gateway as GatewayObject, HTTPRoute};
-use openchoreo_types::v1alpha1::Endpoint;
+use openchoreo_types::v1alpha1::{Endpoint, component_type};
 use serde_json::Value;
 
 use super::placement::Placement;
@@ -58,6 +58,15 @@ pub(super) fn targets(policy: &Rendered) -> Vec<ObjectKey> {
 /// Decides what is published of an endpoint in the plane of its placement, which must be usable.
 pub(super) fn publish(cx: &PlanContext<'_>, placement: &Placement, endpoint: &Endpoint, owner: &Owner) -> Publication {
     let mut publication = Publication::default();
+    let component = &placement.scope.component;
+    if component.spec.type_ == component_type::SCHEDULED_TASK {
+        let message = format!(
+            "Component `{}` is a scheduled task, which listens nowhere; delete the endpoint, or leave its template out of the artifact",
+            name_of(&**component)
+        );
+        publication.find(EndpointReason::NotSupported, message);
+        return publication;
+    }
     let visibilities = visibilities(endpoint);
     if visibilities.is_empty() {
         return within_project(cx, placement, endpoint);

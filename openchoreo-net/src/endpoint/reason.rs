@@ -11,7 +11,7 @@ openchoreo_core::reasons! {
         GatewayKindNotServed => Ready = False, "the data plane does not serve a kind that routes need; install the gateway's CustomResourceDefinitions",
         NoGateway => Ready = False, "the platform was built without a gateway, so nothing can be published",
         RouteNotRendered => Ready = False, "the route, or what protects it, cannot be rendered; it is not published",
-        NotSupported => Ready = False, "the gateway cannot express what the endpoint asks for; it is not published",
+        NotSupported => Ready = False, "the gateway cannot express what the endpoint asks for, or the component is a scheduled task; it is not published",
         RouteConflict => Ready = False, "an older endpoint of the same component has the same address; give one another base path",
         HostnameTaken => Ready = False, "an older endpoint of another component has the host; the hostname scheme cannot tell them apart",
         DeploymentNotFound => Ready = False, "the Deployment that the labels name does not exist or is being deleted; routes stay only while its workload is there without it",

@@ -563,6 +563,68 @@ fn services_share_a_host_and_are_told_apart_by_path() {
 }
 
 #[test]
+fn a_scheduled_task_has_no_address_and_its_endpoint_says_so() {
+    let platform = platform().build().map(Arc::new).unwrap();
+    let mut stage = Stage::new(&platform);
+    stage.gateways(443);
+    stage.component("nightly", "ScheduledTask");
+    stage.deploy("nightly", "development");
+    for (name, visibilities) in [("public", everyone()), ("within", json!({}))] {
+        stage.endpoint_of("nightly", "development", name, 1, "/", visibilities);
+        stage.settle();
+        assert_eq!(stage.ready(name), "False NotSupported", "{name}");
+        assert_eq!(stage.status(name)["address"], Value::Null, "{name}");
+    }
+    assert_eq!(stage.routes(), Vec::<String>::new());
+}
+
+#[test]
+fn two_tracks_in_one_environment_have_addresses_of_their_own_or_the_younger_says_why_not() {
+    let platform = platform().build().map(Arc::new).unwrap();
+    let mut stage = Stage::new(&platform);
+    stage.gateways(443);
+    stage.deploy("cart", "development");
+    stage.endpoint("main", 1, everyone());
+    let of_track = |name: &str, path: &str| {
+        let labels = json!({
+            "openchoreo.dev/component": "cart", "openchoreo.dev/deployment-track": "next",
+            "openchoreo.dev/environment": "development", "openchoreo.dev/deployment": "deployment",
+        });
+        let metadata = json!({
+            "name": name, "namespace": "acme", "labels": labels, "creationTimestamp": "2026-01-02T00:00:00Z",
+        });
+        let backend = json!({"type": "componentRef", "basePath": path, "componentRef": {"port": 8080}});
+        let spec = json!({"type": "HTTP", "networkVisibilities": everyone(), "backendRef": backend});
+        json!({"apiVersion": "openchoreo.dev/v1alpha1", "kind": "Endpoint", "metadata": metadata, "spec": spec})
+    };
+    let labels = json!({
+        "openchoreo.dev/component": "cart", "openchoreo.dev/deployment-track": "next",
+        "openchoreo.dev/environment": "development", "openchoreo.dev/name": "deployment",
+    });
+    let deployment = json!({
+        "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Deployment", "spec": {"deploymentArtifactRef": "artifact"},
+        "metadata": {"name": "next", "namespace": "acme", "labels": labels},
+    });
+    stage.offline.apply(deployment).unwrap();
+    stage.offline.apply(of_track("next", "/api")).unwrap();
+    stage.settle();
+    assert_eq!(
+        (stage.ready("main").as_str(), stage.ready("next").as_str()),
+        ("Unknown RoutePending", "False RouteConflict")
+    );
+    stage.offline.apply(of_track("next", "/next")).unwrap();
+    stage.settle();
+    assert_eq!(stage.ready("next"), "Unknown RoutePending");
+    let routes = stage.offline.world().list(&stage.plane, &Select::of::<HTTPRoute>());
+    let backend = |(_, route): &(ObjectKey, Arc<openchoreo_core::world::Stored>)| {
+        route.json().pointer("/spec/rules/0/backendRefs/0/name").cloned().unwrap_or_default()
+    };
+    let mut backends: Vec<Value> = routes.iter().map(backend).collect();
+    backends.dedup();
+    assert_eq!(backends.len(), 2, "each leads to the Service of its track: {backends:?}");
+}
+
+#[test]
 fn a_plane_that_is_given_up_does_not_hold_the_endpoint() {
     let platform = platform().build().map(Arc::new).unwrap();
     let mut stage = published(&platform);
