@@ -2,10 +2,11 @@
 
 use openchoreo_core::kind::PlaneKey;
 use openchoreo_core::world::{Disconnect, PlaneState, Select};
+use openchoreo_types::check;
 use openchoreo_types::v1alpha1 as oc;
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, administration, artifact, component, deployment, plane, platform, verdict};
+use crate::lab::{Lab, administration, artifact, build, component, deployment, plane, platform, verdict};
 
 fn group(value: &str) -> String {
     format!(
@@ -159,26 +160,39 @@ fn artifacts_that_cannot_be_resolved_say_why() {
         assert_eq!(lab.condition("acme", "cart-development", "ArtifactResolved").1, reason);
         assert_eq!(lab.ready("acme", "cart-development"), verdict("False", "ArtifactNotResolved"));
     }
-    let build = |image: &str| {
-        format!(
-            "
-apiVersion: openchoreo.dev/v1alpha1
-kind: Build
-metadata: {{name: one, namespace: acme}}
-spec:
-  owner: {{projectName: shop, componentName: cart}}
-  repository: {{url: 'https://example.com/cart', revision: {{commit: abc}}, appPath: .}}
-  templateRef: {{name: docker}}
-status: {{imageStatus: {{image: '{image}'}}}}
-"
-        )
-    };
     lab.apply(&build(""));
     assert_eq!(lab.condition("acme", "cart-development", "ArtifactResolved").1, "ArtifactBuildNotFinished");
     lab.apply(&build("registry.example.com/built:1"));
     assert_eq!(lab.condition("acme", "cart-development", "ArtifactResolved").1, "ArtifactResolvedSuccessfully");
     let image = lab.of_kind("acme", "Deployment")[0].pointer("/spec/template/spec/containers/0/image").cloned();
     assert_eq!(image, Some(json!("registry.example.com/built:1")));
+}
+
+#[test]
+fn a_schedule_is_judged_as_that_of_a_descriptor_is() {
+    let platform = platform();
+    let mut lab = Lab::with_organization(&platform, "acme");
+    lab.apply(&component("acme", "nightly").replace("type: Service", "type: ScheduledTask"));
+    let deploys = |lab: &mut Lab, cron: &str, zone: &str| {
+        let task = format!("task: {{schedule: {{cron: {}, timezone: {}}}}}", Value::from(cron), Value::from(zone));
+        lab.apply(&artifact("acme", "nightly", "nightly-v1", &task));
+        lab.ready("acme", "nightly-development").1 != "RenderFailed"
+    };
+    for cron in [
+        "0 3 * * *",
+        "@daily",
+        "@every 5m",
+        "99 3 * * *",
+        "0 3 * *",
+        "a b c d e",
+        "TZ=UTC 0 3 * * *",
+        "*/5 * * JAN mon",
+    ] {
+        assert_eq!(deploys(&mut lab, cron, "Etc/UTC"), check::cron(cron).is_ok(), "{cron}");
+    }
+    for zone in ["Europe/Zurich", "Local", "Europe Zurich", "Etc/GMT+5"] {
+        assert_eq!(deploys(&mut lab, "@daily", zone), check::time_zone(zone).is_ok(), "{zone}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use openchoreo_dataplane::WorkloadSettings;
 use openchoreo_types::v1alpha1 as oc;
 use serde_json::Value;
 
-use crate::lab::{Lab, administration, artifact, component, platform, platform_with, reason, verdict};
+use crate::lab::{Lab, administration, artifact, build, component, platform, platform_with, reason, verdict};
 
 const REGISTRY: &str = "registry.example.com:5000";
 
@@ -89,20 +89,6 @@ fn the_result_of_a_build_is_held_to_the_same_rule() {
     let platform = platform();
     let registered = [with_registry("acme", REGISTRY), with_registry("globex", REGISTRY)];
     let mut lab = two_organizations(&platform, &registered[0], &registered[1]);
-    let build = |image: &str| {
-        format!(
-            "
-apiVersion: openchoreo.dev/v1alpha1
-kind: Build
-metadata: {{name: one, namespace: acme}}
-spec:
-  owner: {{projectName: shop, componentName: cart}}
-  repository: {{url: 'https://example.com/cart', revision: {{commit: abc}}, appPath: .}}
-  templateRef: {{name: docker}}
-status: {{imageStatus: {{image: '{image}'}}}}
-"
-        )
-    };
     let of_build = artifact("acme", "cart", "cart-v1", "")
         .replace("fromImageRef: {tag: 'registry.example.com/cart-v1:1'}", "fromBuildRef: {name: one}");
     for (image, reason) in [

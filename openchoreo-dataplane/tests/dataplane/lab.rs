@@ -153,6 +153,22 @@ spec: {{deploymentArtifactRef: {artifact}}}
     )
 }
 
+/// The Build `one` of component `cart`, which reports an image.
+pub(crate) fn build(image: &str) -> String {
+    format!(
+        "
+apiVersion: openchoreo.dev/v1alpha1
+kind: Build
+metadata: {{name: one, namespace: acme}}
+spec:
+  owner: {{projectName: shop, componentName: cart}}
+  repository: {{url: 'https://example.com/cart', revision: {{commit: abc}}, appPath: .}}
+  templateRef: {{name: docker}}
+status: {{imageStatus: {{image: '{image}'}}}}
+"
+    )
+}
+
 /// A platform at work.
 pub(crate) struct Lab {
     pub(crate) offline: Offline,
