@@ -19,9 +19,11 @@ use openchoreo_types::v1alpha1::{
 };
 
 use crate::conditions::{CommonReason, listed};
+use crate::extension::chain;
 use crate::hierarchy::{claimed_organization, name_of};
 use crate::kind::{Kind, ObjectKey, PlaneKey};
 use crate::labels::{self, Owner, finalizers};
+use crate::naming::NamespaceName;
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
 use crate::planners::deletion::delete_those;
@@ -76,6 +78,13 @@ impl Planner for OrganizationPlanner {
             return plan;
         }
         plan.finalizer = Finalizer::Hold(finalizers::ORGANIZATION);
+        if let Err(error) = NamespaceName::try_from(name) {
+            let message =
+                format!("{}; an organization is named like its namespace, so choose another name", chain(&error));
+            draft.find(CommonReason::InvalidName, message);
+            plan.report(&draft.finish(cx.now()));
+            return plan;
+        }
         if let Some(live) = &live
             && !is_its_own(cx, live, &owner, name)
         {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Namespace;
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
 use openchoreo_core::offline::Offline;
 use openchoreo_core::platform::Platform;
@@ -10,7 +11,7 @@ use openchoreo_core::types::yaml;
 use openchoreo_core::world::{Disconnect, PlaneState};
 use openchoreo_types::v1alpha1::{Component, DataPlane, DeploymentPipeline, DeploymentTrack, Organization, Project};
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) const MANIFESTS: &str = r#"
 apiVersion: v1
@@ -199,6 +200,27 @@ spec: {}
     offline.delete(&PlaneKey::Control, &ObjectKey::of::<DeploymentTrack>("shop", "cart-main"));
     offline.settle().expect("plans come to rest");
     assert_eq!(tracks(&offline), default);
+}
+
+#[test]
+fn a_name_that_its_namespace_or_a_label_cannot_have_is_reported_before_anything_is_made() {
+    let platform = platform();
+    let long = "x".repeat(64);
+    for name in ["acme.example", long.as_str()] {
+        let mut offline = Offline::new(&platform, Timestamp::UNIX_EPOCH);
+        let organization = json!({
+            "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Organization", "metadata": { "name": name },
+        });
+        offline.apply(organization).expect("a known kind");
+        offline.settle().expect("the platform comes to rest");
+        let key = ObjectKey::of::<Organization>("", name);
+        let shown = offline.world().get(&PlaneKey::Control, &key).expect("it exists").json();
+        assert!(shown["status"].to_string().contains("InvalidName"), "{shown}");
+        assert!(offline.world().get(&PlaneKey::Control, &ObjectKey::of::<Namespace>("", name)).is_none(), "{name}");
+        offline.delete(&PlaneKey::Control, &key);
+        offline.settle().expect("the platform comes to rest");
+        assert!(offline.world().get(&PlaneKey::Control, &key).is_none(), "it can be deleted");
+    }
 }
 
 #[test]
