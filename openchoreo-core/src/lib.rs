@@ -7,6 +7,7 @@
 //! Without features this crate is pure: no network, no clock, no randomness, no async runtime. Its modules stand on
 //! floors, and know only those below:
 //! 1. [`kind`], [`labels`], [`naming`], [`conditions`]: what things are called, and how verdicts are written;
+//!    [`isolation`]: who may reach whom;
 //! 2. [`record`]: which planes an object has parts in; [`world`]: what is known of every plane; [`plan`]: what should be, as data, and what it still needs;
 //! 3. [`extension`]: what a platform team brings; [`planner`]: what a planner is and sees;
 //! 4. [`hierarchy`], [`remote`]: who owns what, and what is where, as planners ask;
@@ -22,6 +23,7 @@ pub mod client;
 pub mod conditions;
 pub mod extension;
 pub mod hierarchy;
+pub mod isolation;
 pub mod kind;
 pub mod labels;
 pub mod naming;

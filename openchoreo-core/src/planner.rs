@@ -14,11 +14,11 @@ use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{Component, Organization, Project};
 use serde::de::DeserializeOwned;
 
-use crate::extension::Extensions;
+use crate::extension::{Extensions, IsolationContext, NetworkPolicyDialect, RenderError};
 use crate::kind::{Kind, ObjectKey, PlaneKey};
 use crate::labels::Owner;
 use crate::plan::effects::is_held;
-use crate::plan::{Inventory, Plan, Wanted};
+use crate::plan::{Inventory, Plan, Rendered, Wanted};
 use crate::world::{Depth, PlaneState, ReadSet, Select, Serves, Stored, World};
 
 /// Plans for the objects of one kind.
@@ -218,6 +218,24 @@ impl<'a> PlanContext<'a> {
     /// The control plane.
     pub fn control(&self) -> PlaneView<'_, 'a> {
         PlaneView { cx: self, plane: &CONTROL }
+    }
+
+    /// The network policies of a namespace, in every dialect that the plane understands; none where the platform has no
+    /// dialect.
+    ///
+    /// # Errors
+    /// One cannot be rendered, or the platform has dialects and the plane understands none: whatever ran there would
+    /// stand open.
+    pub fn isolate(&self, plane: &PlaneKey, context: &IsolationContext<'_>) -> Result<Vec<Rendered>, RenderError> {
+        let view = self.at(plane);
+        let is_understood = |dialect: &&dyn NetworkPolicyDialect| dialect.kinds().iter().all(|kind| view.serves(*kind));
+        let understood: Vec<_> = self.platform().dialects().filter(is_understood).collect();
+        if understood.is_empty() && self.platform().dialects().next().is_some() {
+            let what = "isolation by any dialect of network policies of this platform".to_owned();
+            return Err(RenderError::Unsupported { what, by: plane.to_string() });
+        }
+        let policies: Vec<_> = understood.iter().map(|dialect| dialect.policies(context)).collect::<Result<_, _>>()?;
+        Ok(policies.into_iter().flatten().collect())
     }
 
     /// A plane; its state is to be looked at before its objects are believed, see [`PlanContext::plane_state`].

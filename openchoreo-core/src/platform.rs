@@ -369,3 +369,35 @@ fn registry(plane: &Value) -> Vec<String> {
 fn recorded_planes(object: &Value) -> Vec<String> {
     record::recorded(object).iter().map(record::words).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::networking::v1::NetworkPolicy;
+
+    use super::*;
+    use crate::extension::{IsolationContext, RenderError};
+    use crate::plan::Rendered;
+
+    #[derive(Debug)]
+    struct Dialect;
+
+    impl NetworkPolicyDialect for Dialect {
+        fn kinds(&self) -> Vec<Kind> {
+            vec![Kind::of::<NetworkPolicy>()]
+        }
+
+        fn policies(&self, _: &IsolationContext<'_>) -> Result<Vec<Rendered>, RenderError> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[test]
+    fn policies_are_watched_in_planes_of_either_kind() {
+        let platform =
+            Platform::builder().dialects([Arc::new(Dialect) as Arc<dyn NetworkPolicyDialect>]).build().unwrap();
+        for kind in [PlaneKind::DataPlane, PlaneKind::BuildPlane] {
+            let watches = platform.remote_watches_of(kind, false);
+            assert_eq!(watches.get(&Kind::of::<NetworkPolicy>()), Some(&true), "{kind:?}");
+        }
+    }
+}

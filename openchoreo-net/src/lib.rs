@@ -4,7 +4,7 @@
 //!
 //! - [`gateway`] publishes an endpoint: [`EnvoyGateway`] with tokens, cross-origin rules and limits, [`GatewayApi`] with
 //!   plain routes only.
-//! - [`policy`] isolates a cell, in the dialect of Kubernetes and in that of Cilium.
+//! - [`policy`] isolates a namespace, in the dialect of Kubernetes and in that of Cilium.
 //! - [`endpoint`] is the planner of the Endpoint kind: it decides what is published where, and says how that went.
 //!
 //! Everything fails closed. Nothing is public unless someone wrote `public`; what protects a route is applied before the

@@ -8,7 +8,6 @@ mod prerequisites;
 mod run;
 
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use openchoreo_core::extension::{BuildContext, BuildEngine, BuildObservation, RenderError};
 use openchoreo_core::kind::Kind;
@@ -67,7 +66,6 @@ impl BuildEngine for ArgoWorkflows {
     fn kinds(&self) -> Vec<Kind> {
         vec![
             Kind::of::<Namespace>(),
-            Kind::of::<NetworkPolicy>(),
             Kind::of::<ServiceAccount>(),
             Kind::of::<Role>(),
             Kind::of::<RoleBinding>(),

@@ -1,13 +1,12 @@
-//! What all builds of an organization share in a plane: their namespace, its isolation, and the account of their pods.
+//! What all builds of an organization share in a plane: their namespace, and the account of their pods.
 //!
-//! Nothing here depends on a single build, so that builds do not overwrite each other's objects.
+//! Nothing here depends on a single build, so that builds do not overwrite each other's objects. What they may reach is
+//! not decided here: the platform isolates the namespace.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicySpec};
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::ObjectMeta;
 use openchoreo_core::extension::BuildContext;
 use openchoreo_core::labels::plane;
@@ -16,7 +15,6 @@ use openchoreo_core::plan::Rendered;
 
 use super::ArgoSettings;
 
-const ISOLATION: &str = "deny-ingress";
 const ROLE: &str = "workflow-role";
 const ROLE_BINDING: &str = "workflow-role-binding";
 
@@ -50,22 +48,7 @@ pub(super) fn render(cx: &BuildContext<'_>, settings: &ArgoSettings) -> Vec<Rend
             ..Subject::default()
         }]),
     };
-    // Steps run what a repository says; nothing outside has reason to reach them.
-    let isolation = NetworkPolicy {
-        metadata: meta(cx, ISOLATION, Some(cx.namespace.as_str())),
-        spec: Some(NetworkPolicySpec {
-            pod_selector: Some(LabelSelector::default()),
-            policy_types: Some(vec!["Ingress".to_owned()]),
-            ..NetworkPolicySpec::default()
-        }),
-    };
-    vec![
-        Rendered::new(&namespace),
-        Rendered::new(&isolation),
-        Rendered::new(&account),
-        Rendered::new(&role),
-        Rendered::new(&binding),
-    ]
+    vec![Rendered::new(&namespace), Rendered::new(&account), Rendered::new(&role), Rendered::new(&binding)]
 }
 
 fn meta(cx: &BuildContext<'_>, name: &str, namespace: Option<&str>) -> ObjectMeta {

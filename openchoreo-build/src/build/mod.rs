@@ -19,7 +19,7 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use openchoreo_core::conditions::Finding;
 use openchoreo_core::extension::{
-    BuildContext, BuildEngine, BuildObservation, BuildPhase, BuildStep, RenderError, chain,
+    BuildContext, BuildEngine, BuildObservation, BuildPhase, BuildStep, IsolationContext, RenderError, chain,
 };
 use openchoreo_core::hierarchy::{ComponentScope, name_of};
 use openchoreo_core::kind::PlaneKey;
@@ -270,14 +270,26 @@ impl<'w> Pass<'_, 'w> {
                 Some(self.marked(&place.engine.run(&context).map_err(cannot_render)?, place.engine.id()))
             }
         };
+        let isolation = self.isolation(place, &namespace)?;
         let shared_owner = place::shared_owner(id.organization);
-        for rendered in shared {
+        for rendered in shared.into_iter().chain(isolation) {
             self.plan.want_rendered(&place.plane, &shared_owner, rendered);
         }
         if let Some(run) = run {
             self.plan.want_rendered(&place.plane, &self.owner, run);
         }
         Ok(())
+    }
+
+    /// The network policies of the namespace, which do not depend on a single build.
+    fn isolation(&self, place: &Place<'_>, namespace: &NamespaceName) -> Result<Vec<Rendered>, Finding> {
+        let organization = place.scope.id().organization;
+        let labels = [(plane::ORGANIZATION_NAME, organization), (plane::TARGET, plane::target::BUILD)];
+        let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let not_isolated = |error: RenderError| Finding::new(BuildReason::NotIsolated, chain(&error));
+        let isolation = self.cx.platform().settings().isolation_of_builds(organization).map_err(not_isolated)?;
+        let context = IsolationContext { namespace, isolation: &isolation, labels: &labels };
+        self.cx.isolate(&place.plane, &context).map_err(not_isolated)
     }
 
     /// A run that says what it was started from and by which engine.

@@ -21,6 +21,7 @@ openchoreo_core::reasons! {
         UnknownEngine => Ready = False, "`spec.templateRef.engine` names an engine that this platform does not have",
         EngineNotInstalled => Ready = False, "the build plane does not serve the kinds of the build engine; install it there",
         CannotRender => Ready = False, "a field of the Build, or of its Component, cannot be used for a run",
+        NotIsolated => Ready = False, "the network policies of builds cannot be written in the build plane, so nothing is run there",
     }
 }
 

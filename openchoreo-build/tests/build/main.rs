@@ -4,6 +4,7 @@
 
 mod contract;
 mod descriptors;
+mod isolation;
 mod laptop;
 mod observing;
 mod planning;

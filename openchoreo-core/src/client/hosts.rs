@@ -12,6 +12,7 @@ use std::str::FromStr;
 use http::uri::Authority;
 
 use super::ClientError;
+use crate::isolation::METADATA;
 
 /// The hosts that planes may have. The default is [`HostPattern::Ordinary`] alone.
 ///
@@ -204,11 +205,6 @@ const NOT_LISTED: &str = "it is not among the hosts that planes may have";
 
 /// Why an address is refused where no network of a list holds it.
 fn refused_address(address: IpAddr) -> Option<&'static str> {
-    const METADATA: [(IpAddr, u8); 3] = [
-        (IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)), 32),
-        (IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)), 32),
-        (IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)), 128),
-    ];
     // Translated addresses are what they are translated to: 64:ff9b::/96.
     if let IpAddr::V6(six) = address
         && let [0x64, 0xff9b, 0, 0, 0, 0, high, low] = six.segments()
@@ -231,7 +227,7 @@ fn refused_address(address: IpAddr) -> Option<&'static str> {
         Some("link-local addresses are refused by default")
     } else if is_nowhere || address.is_multicast() {
         Some("unspecified and multicast addresses are refused by default")
-    } else if METADATA.iter().any(|(first, bits)| in_network(address, *first, *bits)) {
+    } else if METADATA.iter().any(|range| range.holds(address)) {
         Some("addresses of metadata services are refused by default")
     } else {
         None

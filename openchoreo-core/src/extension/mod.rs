@@ -14,6 +14,7 @@ use openchoreo_types::v1alpha1::{
 };
 use serde_json::Value;
 
+use crate::isolation::Isolation;
 use crate::kind::Kind;
 use crate::naming::{
     BuildId, CellId, ComponentId, EndpointId, Hostname, NameError, NamespaceName, NamingScheme, ResourceName,
@@ -157,29 +158,27 @@ pub trait ComponentRenderer: fmt::Debug + Send + Sync {
     fn health(&self, kind: Kind, live: &Stored) -> Health;
 }
 
-/// What a dialect of network policies is given: the cell whose namespace is to be isolated.
+/// What a dialect of network policies is given: the namespace that is to be isolated, and how.
 #[derive(Clone, Debug)]
-pub struct CellContext<'a> {
-    /// The project in the environment.
-    pub cell: CellId<'a>,
-    /// Namespace in the data plane.
+pub struct IsolationContext<'a> {
+    /// The namespace.
     pub namespace: &'a NamespaceName,
-    /// Namespace of the platform's gateways in the data plane.
-    pub gateway_namespace: &'a str,
+    /// Who may reach whom there.
+    pub isolation: &'a Isolation,
     /// Labels for every policy.
     pub labels: &'a BTreeMap<String, String>,
 }
 
-/// Writes the isolation of a cell in one dialect of network policies.
+/// Writes the isolation of a namespace, a cell's or one of builds, in one dialect of network policies.
 pub trait NetworkPolicyDialect: fmt::Debug + Send + Sync {
     /// The kinds that it renders. It is used in the planes that serve all of them.
     fn kinds(&self) -> Vec<Kind>;
 
-    /// The policies of a cell: deny by default, allow within the cell, from the gateways, and to names.
+    /// The policies of a namespace: all of its pods may do what the table allows, and nothing else.
     ///
     /// # Errors
-    /// A policy cannot be rendered; nothing is deployed into the cell then.
-    fn policies(&self, cx: &CellContext<'_>) -> Result<Vec<Rendered>, RenderError>;
+    /// A policy cannot be rendered; nothing is run in the namespace then.
+    fn policies(&self, cx: &IsolationContext<'_>) -> Result<Vec<Rendered>, RenderError>;
 }
 
 /// What a build engine is given.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Secret;
 
-use super::{BuildEngine, ComponentRenderer, Gateway, NetworkPolicyDialect};
+use super::{BuildEngine, ComponentRenderer, Gateway, NetworkPolicyDialect, RenderError};
+use crate::isolation::{Gateways, Isolation, NetworkSettings};
 use crate::kind::Kind;
-use crate::naming::{HostnameScheme, ImagePrefix, NamingScheme, Visibility};
+use crate::naming::{HostnameScheme, ImagePrefix, LabelValue, NamingScheme, Visibility};
 
 /// Names and limits of an installation. The defaults are those of the product's documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +18,8 @@ pub struct PlatformSettings {
     pub system_namespace: String,
     /// Name of the Gateway for public routes.
     pub external_gateway: String,
-    /// Name of the Gateway for routes within an organization.
+    /// Name of the Gateway for routes within an organization. Each organization has one of its own where the name holds
+    /// `{organization}`; otherwise all that a plane serves share one.
     pub internal_gateway: String,
     /// Domain of public hosts where the DataPlane names none.
     pub domain: String,
@@ -30,6 +32,8 @@ pub struct PlatformSettings {
     /// Whether pods get the credentials to pull images that DataPlanes name. Where they do, the platform must be allowed
     /// to write and watch Secrets in every data plane.
     pub pull_secrets: bool,
+    /// What the isolation of cells and builds must know of clusters.
+    pub network: NetworkSettings,
 }
 
 /// Whose images may run, and from which registries. By default images come from every registry, and only the paths that
@@ -45,6 +49,9 @@ pub struct ImageRules {
     pub allowed: Vec<ImagePrefix>,
 }
 
+/// What stands for the name of an organization in the name of a gateway.
+const ORGANIZATION: &str = "{organization}";
+
 impl Default for PlatformSettings {
     fn default() -> Self {
         Self {
@@ -56,17 +63,53 @@ impl Default for PlatformSettings {
             abandon_after: SignedDuration::from_mins(5),
             images: ImageRules::default(),
             pull_secrets: false,
+            network: NetworkSettings::default(),
         }
     }
 }
 
 impl PlatformSettings {
-    /// The Gateway that serves a visibility.
-    pub fn gateway(&self, visibility: Visibility) -> &str {
+    /// The Gateway that serves a visibility of an organization.
+    pub fn gateway(&self, visibility: Visibility, organization: &str) -> String {
         match visibility {
-            Visibility::Public => &self.external_gateway,
-            Visibility::Organization => &self.internal_gateway,
+            Visibility::Public => self.external_gateway.clone(),
+            Visibility::Organization => self.internal_gateway.replace(ORGANIZATION, organization),
         }
+    }
+
+    /// The Gateways that serve an organization.
+    pub fn gateways(&self, organization: &str) -> Gateways {
+        Gateways {
+            namespace: self.system_namespace.clone(),
+            external: self.gateway(Visibility::Public, organization),
+            internal: self.gateway(Visibility::Organization, organization),
+            is_internal_shared: !self.internal_gateway.contains(ORGANIZATION),
+        }
+    }
+
+    /// Who may reach whom in the cells of an organization.
+    ///
+    /// # Errors
+    /// A gateway has a name that its pods cannot carry as a label.
+    pub fn isolation_of_cell(&self, organization: &str) -> Result<Isolation, RenderError> {
+        Ok(Isolation::of_cell(&self.network, &self.labelled_gateways(organization)?))
+    }
+
+    /// Who may reach whom where the builds of an organization run.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn isolation_of_builds(&self, organization: &str) -> Result<Isolation, RenderError> {
+        Ok(Isolation::of_builds(&self.network, &self.labelled_gateways(organization)?))
+    }
+
+    fn labelled_gateways(&self, organization: &str) -> Result<Gateways, RenderError> {
+        let gateways = self.gateways(organization);
+        for (what, name) in [("external", &gateways.external), ("internal", &gateways.internal)] {
+            let label = LabelValue::try_from(name.as_str());
+            label.map_err(RenderError::naming(format!("the {what} gateway of organization `{organization}`")))?;
+        }
+        Ok(gateways)
     }
 }
 
@@ -149,6 +192,8 @@ impl Extensions {
 
     /// The kinds that extensions render where builds run.
     pub(crate) fn build_kinds(&self) -> Vec<Kind> {
-        self.build_engines.values().flat_map(|engine| engine.kinds()).collect()
+        let mut kinds: Vec<Kind> = self.build_engines.values().flat_map(|engine| engine.kinds()).collect();
+        kinds.extend(self.dialects.iter().flat_map(|dialect| dialect.kinds()));
+        kinds
     }
 }

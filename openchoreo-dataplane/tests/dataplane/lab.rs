@@ -6,7 +6,7 @@ use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::jiff::Timestamp;
-use openchoreo_core::extension::{CellContext, NetworkPolicyDialect, RenderError};
+use openchoreo_core::extension::{IsolationContext, NetworkPolicyDialect, RenderError};
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
 use openchoreo_core::offline::Offline;
 use openchoreo_core::plan::Rendered;
@@ -43,7 +43,7 @@ impl NetworkPolicyDialect for Dialect {
         vec![Kind::of::<NetworkPolicy>()]
     }
 
-    fn policies(&self, cx: &CellContext<'_>) -> Result<Vec<Rendered>, RenderError> {
+    fn policies(&self, cx: &IsolationContext<'_>) -> Result<Vec<Rendered>, RenderError> {
         if self.fails {
             return Err(RenderError::field("NetworkPolicy `deny`", "spec", "cannot be written"));
         }

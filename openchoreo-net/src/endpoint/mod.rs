@@ -21,6 +21,7 @@ use openchoreo_core::plan::{Finalizer, Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
 use openchoreo_core::record::recorded_by;
 use openchoreo_core::remote::{forget_clean, settle, usable};
+use openchoreo_core::world::Stored;
 use openchoreo_types::PlatformKind;
 use openchoreo_types::common::PlaneRef;
 use openchoreo_types::foreign::gateway_api::{Gateway, HTTPRoute};
@@ -125,14 +126,16 @@ impl<'c, 'a> Pass<'c, 'a> {
     /// Removes what is published at a visibility that is no longer written down, although what is cannot be worked out.
     fn narrow(&mut self) {
         let settings = self.cx.platform().settings();
-        let written: Vec<&str> = publication::visibilities(self.endpoint)
-            .into_iter()
-            .map(|visibility| settings.gateway(visibility))
-            .collect();
+        let written = publication::visibilities(self.endpoint);
+        // Whose gateway it is, the object says itself: its organization may not be known at the moment.
+        let is_written = |live: &Stored, gateway: &str| {
+            let organization = live.label(labels::plane::ORGANIZATION_NAME).unwrap_or_default();
+            written.iter().any(|visibility| settings.gateway(*visibility, &organization) == gateway)
+        };
         for plane in self.recorded.iter().cloned().map(PlaneKey::Remote) {
             for (key, live) in self.cx.at(&plane).owned_by(&self.owner) {
                 let gateway = live.label(labels::plane::GATEWAY_VISIBILITY);
-                if gateway.is_some_and(|gateway| !written.contains(&&*gateway)) {
+                if gateway.is_some_and(|gateway| !is_written(&live, &gateway)) {
                     self.plan.delete(&plane, key, &live.uid(), live.is_deleting());
                 }
             }

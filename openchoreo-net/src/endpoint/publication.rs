@@ -152,7 +152,7 @@ impl Exposure<'_, '_> {
         let Placement { environment, .. } = self.placement;
         let settings = self.cx.platform().settings();
         let hostname = self.hostname()?;
-        let gateway = settings.gateway(self.visibility);
+        let gateway = self.gateway_name();
         let context = EndpointContext {
             id: self.placement.id(),
             namespace: &self.placement.namespace,
@@ -161,7 +161,7 @@ impl Exposure<'_, '_> {
             environment: &environment.environment,
             component_type: &self.placement.scope.component.spec.type_,
             visibility: self.visibility,
-            gateway,
+            gateway: &gateway,
             gateway_namespace: &settings.system_namespace,
             hostname: &hostname,
             service: &self.placement.service,
@@ -179,9 +179,13 @@ impl Exposure<'_, '_> {
             self.check_claim(claim, &hostname)?;
         }
         let path = claims.iter().find_map(Claim::prefix).unwrap_or(&base);
-        let gateway = here.get::<GatewayObject>(&settings.system_namespace, gateway);
+        let gateway = here.get::<GatewayObject>(&settings.system_namespace, &gateway);
         let address = address::at_gateway(gateway.as_deref(), &hostname, path);
         Ok(Route { objects, address })
+    }
+
+    fn gateway_name(&self) -> String {
+        self.cx.platform().settings().gateway(self.visibility, self.placement.scope.id().organization)
     }
 
     fn not_rendered(&self, error: &RenderError) -> Finding {
@@ -255,8 +259,8 @@ impl Exposure<'_, '_> {
     fn observe(&self, route: &Route, publication: &mut Publication) {
         let plane = &self.placement.environment.plane;
         let settings = self.cx.platform().settings();
-        let (namespace, gateway) = (&settings.system_namespace, settings.gateway(self.visibility));
-        if self.cx.at(plane).get::<GatewayObject>(namespace, gateway).is_none() {
+        let (namespace, gateway) = (&settings.system_namespace, self.gateway_name());
+        if self.cx.at(plane).get::<GatewayObject>(namespace, &gateway).is_none() {
             let message = format!("Gateway `{namespace}/{gateway}` does not exist in {plane}");
             publication.find(EndpointReason::GatewayNotFound, message);
             return;
@@ -274,7 +278,24 @@ impl Exposure<'_, '_> {
                 }
             }
         }
-        publication.find(EndpointReason::RouteAccepted, format!("reachable at {}", route.address));
+        publication.find(EndpointReason::RouteAccepted, self.reachable(&route.address, &gateway));
+    }
+
+    /// Where the endpoint is reachable, and who is kept from it although the visibility names them.
+    fn reachable(&self, address: &str, gateway: &str) -> String {
+        let platform = self.cx.platform();
+        let gateways = platform.settings().gateways(self.placement.scope.id().organization);
+        let is_isolating = platform.dialects().next().is_some();
+        if self.visibility == Visibility::Public
+            || !is_isolating
+            || gateways.may_call_internal(&platform.settings().network)
+        {
+            return format!("reachable at {address}");
+        }
+        format!(
+            "reachable at {address}, but not from cells and builds: organizations share Gateway `{gateway}`, so they may \
+             not call it; the platform's operator can permit that, or give each organization a Gateway of its own"
+        )
     }
 
     fn state(&self, object: &Rendered) -> RouteState {

@@ -1,6 +1,7 @@
-//! The isolation of a cell as NetworkPolicy of Kubernetes.
+//! The isolation of a namespace as NetworkPolicy of Kubernetes.
 //!
-//! One object says all of it, so that a cell never stands with half of its rules.
+//! One object says all of it, so that a namespace never stands with half of its rules. An empty list of peers means
+//! everybody there, so a flow to machines whose addresses are not known is not written.
 
 use std::collections::BTreeMap;
 
@@ -10,58 +11,36 @@ use k8s_openapi::api::networking::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use openchoreo_core::extension::{CellContext, NetworkPolicyDialect, RenderError};
+use openchoreo_core::extension::{IsolationContext, NetworkPolicyDialect, RenderError};
+use openchoreo_core::isolation::{AddressBlock, Direction, Peer, Port, Ports};
 use openchoreo_core::kind::Kind;
 use openchoreo_core::plan::Rendered;
 
-use super::{DEFAULT_POLICY, GATEWAY_PODS_LABEL, NAME_SERVICE_NAMESPACE};
+use super::DEFAULT_POLICY;
 
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
-/// Isolates cells by NetworkPolicy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KubernetesNetworkPolicies {
-    /// Ranges that are not the world outside: pods, Services and machines of clusters, and the addresses at which
-    /// machines learn of their own credentials. Workloads cannot reach them by address.
-    pub inside: Vec<String>,
-    /// Label that the pods of gateways carry, with any value; nothing where the namespace of the gateways holds
-    /// nothing else, and all of its pods may enter.
-    pub gateway_pods: Option<String>,
-}
-
-impl Default for KubernetesNetworkPolicies {
-    fn default() -> Self {
-        // Private use (RFC 1918, RFC 4193), shared address space (RFC 6598) and link-local (RFC 3927, RFC 4291).
-        let inside = [
-            "10.0.0.0/8",
-            "100.64.0.0/10",
-            "169.254.0.0/16",
-            "172.16.0.0/12",
-            "192.168.0.0/16",
-            "fc00::/7",
-            "fe80::/10",
-        ];
-        Self { inside: inside.map(str::to_owned).to_vec(), gateway_pods: Some(GATEWAY_PODS_LABEL.to_owned()) }
-    }
-}
+/// Isolates namespaces by NetworkPolicy. It knows machines by their addresses only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KubernetesNetworkPolicies;
 
 impl NetworkPolicyDialect for KubernetesNetworkPolicies {
     fn kinds(&self) -> Vec<Kind> {
         vec![Kind::of::<NetworkPolicy>()]
     }
 
-    fn policies(&self, cx: &CellContext<'_>) -> Result<Vec<Rendered>, RenderError> {
-        let everyone_here =
-            NetworkPolicyPeer { pod_selector: Some(LabelSelector::default()), ..NetworkPolicyPeer::default() };
-        let gateways = NetworkPolicyPeer {
-            namespace_selector: Some(namespace(cx.gateway_namespace)),
-            pod_selector: self.gateway_pods.as_deref().map(has_label),
-            ..NetworkPolicyPeer::default()
-        };
-        let names = NetworkPolicyPeer {
-            namespace_selector: Some(namespace(NAME_SERVICE_NAMESPACE)),
-            ..NetworkPolicyPeer::default()
-        };
+    fn policies(&self, cx: &IsolationContext<'_>) -> Result<Vec<Rendered>, RenderError> {
+        let (mut ingress, mut egress) = (Vec::new(), Vec::new());
+        for flow in cx.isolation.flows() {
+            let (peers, ports) = (peers(&flow.peer), ports(&flow.ports));
+            if peers.is_empty() {
+                continue;
+            }
+            match flow.direction {
+                Direction::In => ingress.push(NetworkPolicyIngressRule { from: Some(peers), ports }),
+                Direction::Out => egress.push(NetworkPolicyEgressRule { to: Some(peers), ports }),
+            }
+        }
         let policy = NetworkPolicy {
             metadata: ObjectMeta {
                 name: Some(DEFAULT_POLICY.to_owned()),
@@ -72,51 +51,74 @@ impl NetworkPolicyDialect for KubernetesNetworkPolicies {
             spec: Some(NetworkPolicySpec {
                 pod_selector: Some(LabelSelector::default()),
                 policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
-                ingress: Some(vec![NetworkPolicyIngressRule {
-                    from: Some(vec![everyone_here.clone(), gateways.clone()]),
-                    ports: None,
-                }]),
-                egress: Some(vec![
-                    NetworkPolicyEgressRule { to: Some(vec![everyone_here, gateways]), ports: None },
-                    NetworkPolicyEgressRule { to: Some(vec![names]), ports: Some(vec![port("UDP"), port("TCP")]) },
-                    NetworkPolicyEgressRule { to: Some(self.world()), ports: None },
-                ]),
+                ingress: (!ingress.is_empty()).then_some(ingress),
+                egress: (!egress.is_empty()).then_some(egress),
             }),
         };
         Ok(vec![Rendered::new(&policy)])
     }
 }
 
-impl KubernetesNetworkPolicies {
-    /// Everything but the ranges inside, for each family of addresses.
-    fn world(&self) -> Vec<NetworkPolicyPeer> {
-        let family = |all: &str, is_six: bool| {
-            let except: Vec<String> =
-                self.inside.iter().filter(|range| range.contains(':') == is_six).cloned().collect();
-            let block = IPBlock { cidr: all.to_owned(), except: (!except.is_empty()).then_some(except) };
-            NetworkPolicyPeer { ip_block: Some(block), ..NetworkPolicyPeer::default() }
-        };
-        vec![family("0.0.0.0/0", false), family("::/0", true)]
+fn peers(peer: &Peer) -> Vec<NetworkPolicyPeer> {
+    match peer {
+        Peer::SameNamespace => vec![pods(None, Some(LabelSelector::default()))],
+        Peer::Pods { namespace, labels } => {
+            let selected = (!labels.is_empty()).then(|| with_labels(labels.clone()));
+            vec![pods(Some(named(namespace)), selected)]
+        }
+        Peer::PodsBut { namespace, label } => pods_but(namespace, label.as_deref()),
+        Peer::Machines(blocks) | Peer::Resolvers(blocks) | Peer::Outside(blocks) => blocks.iter().map(block).collect(),
     }
 }
 
-fn namespace(name: &str) -> LabelSelector {
-    LabelSelector {
-        match_labels: Some(BTreeMap::from([(NAMESPACE_NAME.to_owned(), name.to_owned())])),
-        ..LabelSelector::default()
-    }
+/// The pods of all other namespaces, and those of the namespace without the label, where there is one.
+fn pods_but(namespace: &str, label: Option<&str>) -> Vec<NetworkPolicyPeer> {
+    // Every namespace has its name as a label. `Exists` says so to plugins for which the world outside has no labels.
+    let somewhere = expression(NAMESPACE_NAME, "Exists", None);
+    let elsewhere = expression(NAMESPACE_NAME, "NotIn", Some(vec![namespace.to_owned()]));
+    let others = pods(Some(with_expressions(vec![somewhere, elsewhere])), None);
+    let beside = label.map(|key| {
+        let unlabelled = with_expressions(vec![expression(key, "DoesNotExist", None)]);
+        pods(Some(named(namespace)), Some(unlabelled))
+    });
+    [others].into_iter().chain(beside).collect()
 }
 
-fn has_label(key: &str) -> LabelSelector {
-    let exists = LabelSelectorRequirement { key: key.to_owned(), operator: "Exists".to_owned(), values: None };
-    LabelSelector { match_expressions: Some(vec![exists]), ..LabelSelector::default() }
+fn pods(namespaces: Option<LabelSelector>, pods: Option<LabelSelector>) -> NetworkPolicyPeer {
+    NetworkPolicyPeer { namespace_selector: namespaces, pod_selector: pods, ..NetworkPolicyPeer::default() }
 }
 
-/// The port of the name service.
-fn port(protocol: &str) -> NetworkPolicyPort {
-    NetworkPolicyPort {
-        port: Some(IntOrString::Int(53)),
-        protocol: Some(protocol.to_owned()),
+fn named(namespace: &str) -> LabelSelector {
+    with_labels(BTreeMap::from([(NAMESPACE_NAME.to_owned(), namespace.to_owned())]))
+}
+
+fn with_labels(labels: BTreeMap<String, String>) -> LabelSelector {
+    LabelSelector { match_labels: Some(labels), ..LabelSelector::default() }
+}
+
+fn with_expressions(expressions: Vec<LabelSelectorRequirement>) -> LabelSelector {
+    LabelSelector { match_expressions: Some(expressions), ..LabelSelector::default() }
+}
+
+fn expression(key: &str, operator: &str, values: Option<Vec<String>>) -> LabelSelectorRequirement {
+    LabelSelectorRequirement { key: key.to_owned(), operator: operator.to_owned(), values }
+}
+
+fn block(AddressBlock { range, except }: &AddressBlock) -> NetworkPolicyPeer {
+    let except: Vec<String> = except.iter().map(ToString::to_string).collect();
+    let block = IPBlock { cidr: range.to_string(), except: (!except.is_empty()).then_some(except) };
+    NetworkPolicyPeer { ip_block: Some(block), ..NetworkPolicyPeer::default() }
+}
+
+/// The ports; nothing for all of them.
+fn ports(ports: &Ports) -> Option<Vec<NetworkPolicyPort>> {
+    let port = |Port { protocol, number }: &Port| NetworkPolicyPort {
+        port: Some(IntOrString::Int(i32::from(*number))),
+        protocol: Some(protocol.name().to_owned()),
         ..NetworkPolicyPort::default()
+    };
+    match ports {
+        Ports::All => None,
+        Ports::These(ports) => Some(ports.iter().map(port).collect()),
     }
 }

@@ -1,8 +1,7 @@
-//! Network policies: the isolation of a cell, in each dialect.
+//! Network policies: the isolation of a namespace, in each dialect.
 //!
-//! Whatever the dialect, a cell means the same: its workloads reach each other, names, the gateways and the world
-//! outside; only they and the gateways reach them. Another cell is reached through a gateway or not at all. Which
-//! dialects a plane gets is decided by the kinds that it serves; where it serves both, both say the same.
+//! Who may reach whom is one table (`openchoreo_core::isolation`), and a dialect only writes it down. Which dialects a
+//! plane gets is decided by the kinds that it serves; where it serves both, both say the same.
 
 mod cilium;
 mod kubernetes;
@@ -14,14 +13,10 @@ use openchoreo_core::extension::NetworkPolicyDialect;
 pub use cilium::CiliumNetworkPolicies;
 pub use kubernetes::KubernetesNetworkPolicies;
 
-/// Name of the policy that isolates a cell.
+/// Name of the policy that isolates a namespace.
 pub const DEFAULT_POLICY: &str = "default-policy";
-/// Label that Envoy Gateway puts on the pods of its proxies: the name of the Gateway that they serve.
-pub const GATEWAY_PODS_LABEL: &str = "gateway.envoyproxy.io/owning-gateway-name";
-/// Namespace of the cluster's name service.
-pub const NAME_SERVICE_NAMESPACE: &str = "kube-system";
 
 /// The dialects that a platform has unless it chooses others.
 pub fn builtin_dialects() -> Vec<Arc<dyn NetworkPolicyDialect>> {
-    vec![Arc::new(KubernetesNetworkPolicies::default()), Arc::new(CiliumNetworkPolicies::default())]
+    vec![Arc::new(KubernetesNetworkPolicies), Arc::new(CiliumNetworkPolicies)]
 }

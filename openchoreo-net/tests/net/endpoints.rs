@@ -7,9 +7,9 @@ use k8s_openapi::api::core::v1::{Namespace, Service};
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
 use openchoreo_core::naming::{CellId, ComponentId, UpstreamHostnames};
 use openchoreo_core::offline::Offline;
-use openchoreo_core::platform::{Platform, PlatformBuilder};
+use openchoreo_core::platform::{Platform, PlatformBuilder, PlatformSettings};
 use openchoreo_core::world::{Disconnect, PlaneState, Select};
-use openchoreo_net::{EnvoyGateway, PathStyle, planners};
+use openchoreo_net::{EnvoyGateway, PathStyle, builtin_dialects, planners};
 use openchoreo_types::foreign::gateway_api::{Gateway, HTTPRoute};
 use openchoreo_types::v1alpha1::{DataPlane, Deployment, Endpoint, Environment, Organization};
 use serde_json::{Value, json};
@@ -104,10 +104,14 @@ impl Stage {
     /// Puts both Gateways into the plane, with an HTTPS listener each.
     fn gateways(&mut self, port: i32) {
         for name in ["choreo-external-gateway", "choreo-internal-gateway"] {
-            let listener = json!({"name": "https", "port": port, "protocol": "HTTPS"});
-            let spec = json!({"gatewayClassName": "choreo", "listeners": [listener]});
-            self.put::<Gateway>(json!({"metadata": {"name": name, "namespace": "choreo-system"}, "spec": spec}));
+            self.gateway(name, port);
         }
+    }
+
+    fn gateway(&mut self, name: &str, port: i32) {
+        let listener = json!({"name": "https", "port": port, "protocol": "HTTPS"});
+        let spec = json!({"gatewayClassName": "choreo", "listeners": [listener]});
+        self.put::<Gateway>(json!({"metadata": {"name": name, "namespace": "choreo-system"}, "spec": spec}));
     }
 
     /// Writes an Endpoint of component `cart` in `development`, created at a day.
@@ -183,11 +187,15 @@ impl Stage {
         self.offline.world().get(&PlaneKey::Control, &key).map(|live| live.json()["status"].clone()).unwrap_or_default()
     }
 
-    /// Status and reason of the Ready condition.
-    fn ready(&self, name: &str) -> String {
+    fn ready_condition(&self, name: &str) -> Value {
         let status = self.status(name);
         let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
-        let ready = conditions.iter().find(|condition| condition["type"] == "Ready").cloned().unwrap_or_default();
+        conditions.iter().find(|condition| condition["type"] == "Ready").cloned().unwrap_or_default()
+    }
+
+    /// Status and reason of the Ready condition.
+    fn ready(&self, name: &str) -> String {
+        let ready = self.ready_condition(name);
         format!("{} {}", ready["status"].as_str().unwrap_or("-"), ready["reason"].as_str().unwrap_or("-"))
     }
 
@@ -296,6 +304,30 @@ fn an_organization_sees_its_endpoints_on_its_own_host() {
 }
 
 #[test]
+fn an_endpoint_says_whom_the_gateway_of_its_organization_does_not_serve() {
+    let shared = PlatformSettings::default();
+    let own = PlatformSettings { internal_gateway: "internal-{organization}".to_owned(), ..shared.clone() };
+    let mut permitted = shared.clone();
+    permitted.network.cells_call_shared_gateway = true;
+    for (settings, gateway, is_said) in [
+        (shared, "choreo-internal-gateway", true),
+        (own, "internal-acme", false),
+        (permitted, "choreo-internal-gateway", false),
+    ] {
+        let platform = platform().dialects(builtin_dialects()).settings(settings).build().map(Arc::new).unwrap();
+        let mut stage = Stage::new(&platform);
+        stage.gateway(gateway, 443);
+        stage.deploy("cart", "development");
+        stage.endpoint("http", 1, json!({"organization": {"enable": true}}));
+        stage.settle();
+        stage.judge("True");
+        assert_eq!(stage.ready("http"), "True RouteAccepted");
+        let message = stage.ready_condition("http")["message"].to_string();
+        assert_eq!(message.contains("not from cells and builds"), is_said, "{message}");
+    }
+}
+
+#[test]
 fn what_can_no_longer_be_protected_is_no_longer_published() {
     let platform = platform().build().map(Arc::new).unwrap();
     let mut stage = published(&platform);
@@ -372,14 +404,21 @@ fn routes_stay_while_a_parent_is_only_missing() {
 
 #[test]
 fn a_visibility_that_is_withdrawn_goes_while_a_parent_is_missing_and_the_other_stays() {
-    let platform = platform().build().map(Arc::new).unwrap();
     let organization = json!({"organization": {"enable": true, "policies": []}});
     let both = json!({"organization": {"enable": true, "policies": []}, "public": {"enable": true, "policies": []}});
     let homeless = json!({
         "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Component", "metadata": {"name": "cart", "namespace": "acme"},
         "spec": {"owner": {"projectName": "not-yet"}, "type": "Service"},
     });
-    for (left, route) in [(organization, "internal/api"), (everyone(), "choreoapps.localhost/api")] {
+    let shared = PlatformSettings::default();
+    let own = PlatformSettings { internal_gateway: "internal-{organization}".to_owned(), ..shared.clone() };
+    for (settings, left, route) in [
+        (shared.clone(), organization.clone(), "internal/api"),
+        (shared, everyone(), "choreoapps.localhost/api"),
+        (own.clone(), organization, "internal/api"),
+        (own, everyone(), "choreoapps.localhost/api"),
+    ] {
+        let platform = platform().settings(settings).build().map(Arc::new).unwrap();
         let mut stage = published(&platform);
         stage.endpoint("http", 1, both.clone());
         stage.settle();

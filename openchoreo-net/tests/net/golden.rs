@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use openchoreo_core::extension::{CellContext, EndpointContext, Gateway, NetworkPolicyDialect};
+use openchoreo_core::extension::{EndpointContext, Gateway, IsolationContext, NetworkPolicyDialect};
 use openchoreo_core::naming::{
     CellId, CompatNaming, ComponentId, HostContext, HostnameScheme, NamingScheme, UpstreamHostnames, Visibility,
 };
@@ -112,11 +112,10 @@ fn the_cilium_policy_is_that_of_the_compatible_system() {
             text(&case, "/input/environment/metadata/labels/openchoreo.dev~1name"),
         );
         let labels = case["expected"]["metadata"]["labels"].clone();
-        let policies = CiliumNetworkPolicies::default()
-            .policies(&CellContext {
-                cell,
+        let policies = CiliumNetworkPolicies
+            .policies(&IsolationContext {
                 namespace: &CompatNaming.cell_namespace(&cell).unwrap(),
-                gateway_namespace: "choreo-system",
+                isolation: &PlatformSettings::default().isolation_of_cell(cell.organization).unwrap(),
                 labels: &serde_json::from_value(labels).unwrap(),
             })
             .unwrap();
@@ -154,6 +153,6 @@ fn each_visibility_has_its_gateway() {
             "public" => Visibility::Public,
             _ => Visibility::Organization,
         };
-        assert_eq!(settings.gateway(visibility), gateway, "{}", case["id"]);
+        assert_eq!(settings.gateway(visibility, "acme"), gateway, "{}", case["id"]);
     }
 }

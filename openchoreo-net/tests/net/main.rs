@@ -10,3 +10,4 @@ mod inputs;
 mod policies;
 mod schemas;
 mod support;
+mod verdicts;

@@ -94,7 +94,7 @@ fn all_schemas() -> &'static BTreeMap<&'static str, BTreeMap<String, Schema>> {
     SCHEMAS.get_or_init(|| folders.into_iter().map(|folder| (folder, schemas(folder))).collect())
 }
 
-fn check_against_definitions(object: &Value) -> Result<(), String> {
+pub(crate) fn check_against_definitions(object: &Value) -> Result<(), String> {
     for (folder, schemas) in all_schemas().iter().filter(|(_, schemas)| !schemas.is_empty()) {
         let problems = problems(schemas, object);
         if !problems.is_empty() {

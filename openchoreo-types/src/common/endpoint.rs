@@ -94,7 +94,8 @@ pub struct TargetBackend {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkVisibilities {
-    /// Reachable from everywhere within the organization.
+    /// Reachable at the gateway for the organization. Workloads may call that gateway only where the operator of the
+    /// platform lets them, or gave the organization one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organization: Option<Visibility>,
     /// Reachable from outside the platform.

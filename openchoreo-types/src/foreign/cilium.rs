@@ -56,6 +56,14 @@ pub struct IngressRule {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub from_cidr: Vec<String>,
+    /// Address ranges that they come from, without some of their addresses.
+    #[serde(
+        rename = "fromCIDRSet",
+        default,
+        deserialize_with = "wire::null_as_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub from_cidr_set: Vec<CidrRule>,
     /// Ports that they go to.
     #[serde(default, deserialize_with = "wire::null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub to_ports: Vec<PortRule>,
@@ -79,6 +87,14 @@ pub struct EgressRule {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub to_cidr: Vec<String>,
+    /// Address ranges that they go to, without some of their addresses.
+    #[serde(
+        rename = "toCIDRSet",
+        default,
+        deserialize_with = "wire::null_as_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub to_cidr_set: Vec<CidrRule>,
     /// Host names that they go to.
     #[serde(
         rename = "toFQDNs",
@@ -90,6 +106,17 @@ pub struct EgressRule {
     /// Ports that they go to.
     #[serde(default, deserialize_with = "wire::null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub to_ports: Vec<PortRule>,
+}
+
+/// An address range without some of its addresses.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct CidrRule {
+    /// The range.
+    pub cidr: String,
+    /// Ranges within it that are left out.
+    #[serde(default, deserialize_with = "wire::null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<String>,
 }
 
 /// Host names. Fill in one of the members.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use openchoreo_core::client::PullCredentials;
 use openchoreo_core::conditions::Finding;
-use openchoreo_core::extension::{CellContext, RenderError, WorkloadContext, chain};
+use openchoreo_core::extension::{IsolationContext, RenderError, WorkloadContext, chain};
 use openchoreo_core::hierarchy::{label_of, name_of, track_name};
 use openchoreo_core::labels;
 use openchoreo_core::naming::{CellId, NamespaceName};
@@ -111,30 +111,9 @@ fn policies(
     cell: &CellId<'_>,
     namespace: &NamespaceName,
 ) -> Result<Vec<Rendered>, RenderError> {
-    let plane = cx.at(&place.target.plane);
+    let isolation = cx.platform().settings().isolation_of_cell(cell.organization)?;
     let labels = cell_labels(cell);
-    let context = CellContext {
-        cell: *cell,
-        namespace,
-        gateway_namespace: &cx.platform().settings().system_namespace,
-        labels: &labels,
-    };
-    let mut policies = Vec::new();
-    let (mut dialects, mut understood) = (0_usize, 0_usize);
-    for dialect in cx.platform().dialects() {
-        dialects += 1;
-        if dialect.kinds().iter().all(|kind| plane.serves(*kind)) {
-            understood += 1;
-            policies.extend(dialect.policies(&context)?);
-        }
-    }
-    if dialects > 0 && understood == 0 {
-        return Err(RenderError::Unsupported {
-            what: "every dialect of network policies of this platform".to_owned(),
-            by: format!("{}, so the workload could not be isolated", place.target.plane),
-        });
-    }
-    Ok(policies)
+    cx.isolate(&place.target.plane, &IsolationContext { namespace, isolation: &isolation, labels: &labels })
 }
 
 /// Holds what a renderer made against what any renderer may make: objects of its own kinds, in the cell's namespace,
