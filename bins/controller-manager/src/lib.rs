@@ -3,6 +3,7 @@
 //! A platform team writes its own `main` with its own [`Platform`] and calls [`run`]; the shipped binary and
 //! `choreoctl demo` call the same function. No rule of the platform lives here.
 
+mod network;
 mod probes;
 
 use std::future::Future;
@@ -23,6 +24,7 @@ use openchoreo_dataplane::parts::vault::VaultPrefix;
 use prometheus_client::registry::Registry;
 use uuid::Uuid;
 
+pub use network::{GatewayPodsLabel, List, NetworkArgs};
 pub use openchoreo_core as core;
 
 /// Arguments of the controller manager; flatten them into your own.
@@ -57,10 +59,10 @@ pub struct Args {
     #[arg(long, default_value = "choreo-system")]
     pub system_namespace: String,
     /// Gateway for public routes
-    #[arg(long, default_value = "choreo-external-gateway")]
+    #[arg(long, default_value = "choreo-external-gateway", value_parser = network::gateway)]
     pub external_gateway: String,
-    /// Gateway for routes within an organization
-    #[arg(long, default_value = "choreo-internal-gateway")]
+    /// Gateway for routes within an organization; with `{organization}` in its name, each organization has one of its own
+    #[arg(long, default_value = "choreo-internal-gateway", value_parser = network::gateway_or_pattern)]
     pub internal_gateway: String,
     /// Domain of public hosts where the DataPlane names none
     #[arg(long, default_value = "choreoapps.localhost")]
@@ -102,6 +104,9 @@ pub struct Args {
     /// Push to the registry without verifying its certificate, or over plain HTTP
     #[arg(long)]
     pub registry_insecure: bool,
+    /// What the isolation of cells and builds must know of clusters
+    #[command(flatten)]
+    pub network: NetworkArgs,
 }
 
 /// Where to listen; nothing for not at all.
@@ -131,6 +136,7 @@ impl Args {
                 shared: self.shared_images.clone(),
                 allowed: self.allowed_registries.clone(),
             },
+            network: self.network.settings(),
             ..PlatformSettings::default()
         };
         let builds = ArgoSettings {
@@ -292,8 +298,71 @@ mod tests {
     #![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
 
     use clap::Parser;
+    use openchoreo_core::isolation::AddressRange;
+    use openchoreo_core::platform::PlatformSettings;
 
     use super::{Args, Surroundings};
+
+    fn parse(arguments: &[&str]) -> Result<Args, String> {
+        Args::try_parse_from([&["controller-manager"], arguments].concat()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn without_arguments_the_settings_are_the_defaults() {
+        let platform = parse(&[]).expect("arguments").platform().build().expect("a platform");
+        assert_eq!(*platform.settings(), PlatformSettings::default());
+    }
+
+    #[test]
+    fn what_clusters_are_like_is_said_by_arguments() {
+        let arguments = [
+            "--name-service=kube-system/k8s-app=kube-dns",
+            "--name-service=openshift-dns/dns.operator.openshift.io/daemonset-dns=default:5353",
+            "--name-addresses=169.254.20.10,10.96.0.10",
+            "--private-ranges=10.0.0.0/8, fc00::/7",
+            "--pod-ranges=10.42.0.0/16",
+            "--machine-ranges=10.50.0.0/16",
+            "--gateway-pods-label=",
+            "--gateway-ports=10443",
+            "--cells-call-shared-gateway",
+            "--builds-reach-cluster=false",
+            "--build-ranges=",
+            "--internal-gateway=internal-{organization}",
+        ];
+        let platform = parse(&arguments).expect("arguments").platform().build().expect("a platform");
+        let PlatformSettings { network, internal_gateway, .. } = platform.settings();
+        let texts = |ranges: &[AddressRange]| ranges.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(network.name_services.iter().map(|pods| pods.port).collect::<Vec<_>>(), [53, 5353]);
+        assert_eq!(network.name_addresses.len(), 2);
+        assert_eq!(texts(&network.private_ranges), ["10.0.0.0/8", "fc00::/7"]);
+        assert_eq!(texts(&network.pod_ranges), ["10.42.0.0/16"]);
+        assert_eq!(texts(&network.machine_ranges), ["10.50.0.0/16"]);
+        assert_eq!((&network.gateway_pods_label, network.gateway_ports.as_slice()), (&None, [10443].as_slice()));
+        assert!(network.cells_call_shared_gateway && !network.builds_reach_cluster);
+        assert_eq!(network.build_ranges, []);
+        assert_eq!(internal_gateway, "internal-{organization}");
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_used_is_refused_with_its_flag_and_what_is_right() {
+        let cases = [
+            ("--name-service", "kube-system:dns", "NAMESPACE[/KEY=VALUE"),
+            ("--name-addresses", "10.96.0.0/16", "`10.96.0.0/16` is not an address"),
+            ("--private-ranges", "10.0.0.0/8,10.0.0.0/33", "`10.0.0.0/33` is not a range of addresses"),
+            ("--pod-ranges", "10.0.0.0/8,", "`` is not a range of addresses"),
+            ("--machine-ranges", "nodes", "`address/bits`"),
+            ("--gateway-pods-label", "a/b/c", "label key `a/b/c` is not valid"),
+            ("--gateway-ports", "80,0", "`0` is not a port: give a number from 1 to 65535"),
+            ("--builds-reach-cluster", "maybe", "true, false"),
+            ("--build-ranges", "10.0.0.0/8/8", "a range of addresses"),
+            ("--external-gateway", "{organization}", "at most 63 lower-case letters"),
+            ("--internal-gateway", "{org}", "`{organization}` in it"),
+        ];
+        for (flag, value, right) in cases {
+            let error = parse(&[&format!("{flag}={value}")]).expect_err(flag);
+            assert!(error.contains(flag) && error.contains(right), "{flag}: {error}");
+        }
+    }
 
     #[test]
     fn one_leads_in_a_cluster_and_whoever_runs_elsewhere_acts_unless_told() {
@@ -310,7 +379,7 @@ mod tests {
             (&["--leader-elect", "--system-namespace", "own"], &laptop, Some("own")),
         ];
         for (arguments, around, expected) in cases {
-            let args = Args::try_parse_from([&["controller-manager"], arguments].concat()).expect("arguments");
+            let args = parse(arguments).expect("arguments");
             let leader = args.leader(around);
             assert_eq!(leader.as_ref().map(|leader| leader.namespace.as_str()), expected, "{arguments:?}");
             let again = args.leader(around);

@@ -235,10 +235,6 @@ validated_name!(
     Hostname, "hostname", SUBDOMAIN_LIMIT, HOSTNAME_RULE, is_hostname_text
 );
 validated_name!(
-    /// The key of a Kubernetes label: a name, after a DNS subdomain and `/` where it has one.
-    LabelKey, "label key", SUBDOMAIN_LIMIT + 1 + LABEL_LIMIT, LABEL_KEY_RULE, is_label_key_text
-);
-validated_name!(
     /// The value of a Kubernetes label: at most 63 bytes, may be empty.
     LabelValue, "label value", LABEL_LIMIT, LABEL_VALUE_RULE, is_label_value_text
 );
