@@ -15,7 +15,7 @@ mod stored;
 pub mod wake;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Weak};
 
@@ -28,7 +28,7 @@ use crate::kind::{Kind, ObjectKey, PlaneKey};
 use crate::labels::{self, Installation, Owner};
 pub(crate) use select::Facts;
 use select::Indexes;
-use store::KindStore;
+use store::{KindStore, KindStores};
 
 pub use reads::{Depth, Read, ReadSet};
 pub use select::{IndexFn, Select};
@@ -115,6 +115,8 @@ struct Plane {
     state: PlaneState,
     /// Kinds that the plane serves, once discovered; nothing where it is not known (offline: all).
     serves: Option<ServedKinds>,
+    /// How it serves those that were asked for since.
+    asked: RefCell<HashMap<Kind, Serves>>,
     cluster: ClusterId,
 }
 
@@ -123,7 +125,7 @@ struct Plane {
 struct Cluster {
     /// The uid of its namespace `kube-system`, once known.
     identity: Option<String>,
-    kinds: BTreeMap<Kind, KindStore>,
+    kinds: KindStores,
 }
 
 /// The key of an object that changed, with its form before and after.
@@ -198,7 +200,7 @@ impl Default for World {
 impl fmt::Debug for World {
     /// Planes and numbers only: what objects hold may be a credential.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let objects = |cluster: &Cluster| cluster.kinds.values().map(KindStore::len).sum::<usize>();
+        let objects = |cluster: &Cluster| cluster.kinds.iter().map(|(_, store)| store.len()).sum::<usize>();
         f.debug_struct("World")
             .field("planes", &self.planes)
             .field("objects", &self.clusters.values().map(objects).sum::<usize>())
@@ -238,7 +240,7 @@ impl World {
     }
 
     fn store(&self, plane: &PlaneKey, kind: Kind) -> Option<&KindStore> {
-        self.cluster_of(plane)?.kinds.get(&kind)
+        self.cluster_of(plane)?.kinds.get(kind)
     }
 
     fn new_cluster(&mut self) -> ClusterId {
@@ -251,7 +253,12 @@ impl World {
     /// A plane, with a cluster of its own where it was not heard of before.
     fn plane_mut(&mut self, plane: &PlaneKey) -> &mut Plane {
         let cluster = if self.planes.contains_key(plane) { ClusterId::NOWHERE } else { self.new_cluster() };
-        self.planes.entry(plane.clone()).or_insert_with(|| Plane { state: PlaneState::Unknown, serves: None, cluster })
+        self.planes.entry(plane.clone()).or_insert_with(|| Plane {
+            state: PlaneState::Unknown,
+            serves: None,
+            asked: RefCell::default(),
+            cluster,
+        })
     }
 
     fn cluster_mut(&mut self, plane: &PlaneKey) -> (ClusterId, &mut Cluster) {
@@ -272,7 +279,7 @@ impl World {
     pub fn put_stored(&mut self, plane: &PlaneKey, kind: Kind, object: Stored, source: Source) -> Option<Change> {
         let indexes = std::mem::take(&mut self.indexes);
         let (cluster, held) = self.cluster_mut(plane);
-        let replaced = held.kinds.entry(kind).or_default().put(kind, object, source, &indexes);
+        let replaced = held.kinds.of(kind).put(kind, object, source, &indexes);
         self.indexes = indexes;
         let replaced = replaced?;
         let key = replaced.new.0.key(kind);
@@ -282,7 +289,7 @@ impl World {
     /// Takes an object away. Gives the change, if it was there.
     pub fn remove(&mut self, plane: &PlaneKey, key: &ObjectKey) -> Option<Change> {
         let cluster = self.planes.get(plane)?.cluster;
-        let store = self.clusters.get_mut(&cluster)?.kinds.get_mut(&key.kind)?;
+        let store = self.clusters.get_mut(&cluster)?.kinds.get_mut(key.kind)?;
         let old = store.remove(key.kind, &key.namespace, &key.name, &self.indexes)?;
         Some(Change { what: Changed::Object { cluster, key: key.clone(), old: Some(old), new: None } })
     }
@@ -337,7 +344,7 @@ impl World {
 
     /// A list of a kind begins: what it does not show is taken away by [`World::end_list`].
     pub fn begin_list(&mut self, plane: &PlaneKey, kind: Kind) {
-        self.cluster_mut(plane).1.kinds.entry(kind).or_default().begin_list();
+        self.cluster_mut(plane).1.kinds.of(kind).begin_list();
     }
 
     /// A list of a kind is complete: what it did not show goes. What an answer has shown since the list began is given
@@ -368,6 +375,7 @@ impl World {
             return None;
         }
         held.serves = Some(served);
+        held.asked.borrow_mut().clear();
         Some(Change::plane(plane))
     }
 
@@ -430,13 +438,9 @@ impl World {
 
     /// How a plane serves a kind; a plane whose kinds are not known is taken to serve all.
     pub fn serves(&self, plane: &PlaneKey, kind: Kind) -> Serves {
-        let Some(served) = self.planes.get(plane).and_then(|held| held.serves.as_ref()) else { return Serves::Yes };
-        let mut versions = served.iter().filter(|(group, _, name)| kind.is(group, name)).map(|(_, version, _)| version);
-        match versions.next() {
-            None => Serves::No,
-            Some(first) if first == kind.version || versions.any(|version| version == kind.version) => Serves::Yes,
-            Some(_) => Serves::InOtherVersions,
-        }
+        let Some(held) = self.planes.get(plane) else { return Serves::Yes };
+        let Some(served) = &held.serves else { return Serves::Yes };
+        *held.asked.borrow_mut().entry(kind).or_insert_with(|| how_served(served, kind))
     }
 
     /// Whose objects are ours: of the installation that was set, or else of none.
@@ -487,20 +491,20 @@ impl World {
     /// All objects of one owner in a plane, of every kind, by kind, namespace and name.
     pub fn owned_by(&self, plane: &PlaneKey, owner: &Owner) -> Vec<(ObjectKey, Arc<Stored>)> {
         let label = self.label_of(owner);
-        let kinds = self.cluster_of(plane).into_iter().flat_map(|cluster| &cluster.kinds);
-        kinds.flat_map(|(kind, store)| keyed(*kind, store.owned_by(*kind, &label))).collect()
+        let kinds = self.cluster_of(plane).into_iter().flat_map(|cluster| cluster.kinds.iter());
+        kinds.flat_map(|(kind, store)| keyed(kind, store.owned_by(kind, &label))).collect()
     }
 
     /// All objects of a plane, by kind, namespace and name: for previews and tests.
     pub fn all(&self, plane: &PlaneKey) -> Vec<(ObjectKey, Arc<Stored>)> {
-        let kinds = self.cluster_of(plane).into_iter().flat_map(|cluster| cluster.kinds.keys());
-        kinds.flat_map(|kind| self.list(plane, &Select::all(*kind))).collect()
+        let kinds = self.cluster_of(plane).into_iter().flat_map(|cluster| cluster.kinds.iter());
+        kinds.flat_map(|(kind, _)| self.list(plane, &Select::all(kind))).collect()
     }
 
     /// Whether a plane holds an object in a namespace.
     pub fn is_empty_namespace(&self, plane: &PlaneKey, namespace: &str) -> bool {
-        let kinds = self.cluster_of(plane).into_iter().flat_map(|cluster| cluster.kinds.keys());
-        kinds.into_iter().all(|kind| self.list_stored(plane, &Select::all(*kind).namespace(namespace)).is_empty())
+        let mut kinds = self.cluster_of(plane).into_iter().flat_map(|cluster| cluster.kinds.iter());
+        kinds.all(|(kind, _)| self.list_stored(plane, &Select::all(kind).namespace(namespace)).is_empty())
     }
 
     /// The keys of a kind in a plane.
@@ -532,12 +536,21 @@ impl World {
     pub fn sizes(&self) -> Vec<(PlaneKey, Kind, usize, usize, usize)> {
         let mut sizes = Vec::new();
         for plane in self.planes.keys() {
-            for (kind, store) in self.cluster_of(plane).into_iter().flat_map(|cluster| &cluster.kinds) {
+            for (kind, store) in self.cluster_of(plane).into_iter().flat_map(|cluster| cluster.kinds.iter()) {
                 let (objects, index) = store.size();
-                sizes.push((plane.clone(), *kind, store.len(), objects, index));
+                sizes.push((plane.clone(), kind, store.len(), objects, index));
             }
         }
         sizes
+    }
+}
+
+fn how_served(served: &ServedKinds, kind: Kind) -> Serves {
+    let mut versions = served.iter().filter(|(group, _, name)| kind.is(group, name)).map(|(_, version, _)| version);
+    match versions.next() {
+        None => Serves::No,
+        Some(first) if first == kind.version || versions.any(|version| version == kind.version) => Serves::Yes,
+        Some(_) => Serves::InOtherVersions,
     }
 }
 

@@ -147,9 +147,11 @@ fn deploy(cx: &PlanContext<'_>, plan: &mut Plan, deployment: &Deployment, draft:
     let owner = owner_of(deployment);
     let place = place::place(cx, deployment)?;
     let mut aside = succession::make_way(cx, deployment, &place)?;
-    endpoints::narrow(cx, plan, deployment, &place);
-    let outcome = outcome(cx, deployment, &place, draft)
-        .map_err(|stop| succession::with_what_runs(cx, deployment, &place, stop))?;
+    let outcome = outcome(cx, deployment, &place, draft);
+    if !outcome.as_ref().is_ok_and(|outcome| outcome.are_endpoints_there(cx)) {
+        endpoints::narrow(cx, plan, deployment, &place);
+    }
+    let outcome = outcome.map_err(|stop| succession::with_what_runs(cx, deployment, &place, stop))?;
     let plane = &place.target.plane;
     plan.prune(cx, &PlaneKey::Control, &owner);
     // The namespace of a cell that is left goes before the objects by which it is found.
@@ -183,6 +185,12 @@ impl Outcome<'_> {
     fn ready(&self, cx: &PlanContext<'_>, aside: &[String]) -> Finding {
         let in_plane = self.wanted.get(..self.end_of_workload).unwrap_or_default();
         observe::ready(cx, self.renderer, in_plane, self.first_of_workload, aside)
+    }
+
+    /// Whether each Endpoint is as it is wanted.
+    fn are_endpoints_there(&self, cx: &PlanContext<'_>) -> bool {
+        let endpoints = self.wanted.get(self.end_of_workload..).unwrap_or_default();
+        endpoints.iter().all(|wanted| succession::is_there(cx, wanted))
     }
 
     /// What belongs to the Deployment alone.

@@ -144,8 +144,13 @@ fn standing<'p>(cx: &PlanContext<'p>, deployment: &Deployment) -> Standing<'p> {
 }
 
 fn is_ready(cx: &PlanContext<'_>, outcome: &Outcome<'_>) -> bool {
-    let is_there = |wanted: &Wanted| live(cx, wanted).is_some_and(|live| cx.is_held(wanted, &live));
-    outcome.own().iter().all(is_there) && outcome.ready(cx, &[]).reason.status == ConditionStatus::True
+    outcome.own().iter().all(|wanted| is_there(cx, wanted))
+        && outcome.ready(cx, &[]).reason.status == ConditionStatus::True
+}
+
+/// Whether an object is as it is wanted.
+pub(super) fn is_there(cx: &PlanContext<'_>, wanted: &Wanted) -> bool {
+    live(cx, wanted).is_some_and(|live| cx.is_held(wanted, &live))
 }
 
 /// A wanted object as it is.
