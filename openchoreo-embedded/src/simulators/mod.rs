@@ -11,7 +11,7 @@
 
 mod argo;
 mod conditions;
-mod gateway;
+pub mod gateway;
 mod hash;
 mod load_balancers;
 mod nodes;

@@ -1,8 +1,7 @@
 //! The answers of the simulated gateway: what a request meets, told in words.
 //!
-//! Every answer carries the header `x-openchoreo-simulated: true`. Filters of Gateway API's core are applied; filters
-//! and policies that are kinds of a gateway's own (authentication, rate limits) are not evaluated, and the text of
-//! every answer says so.
+//! Every answer carries the header `x-openchoreo-simulated: true`. What was decided about a request is decided elsewhere;
+//! here it gets a status, headers and a text.
 
 use std::fmt::Write;
 
@@ -11,8 +10,10 @@ use http::{HeaderMap, StatusCode};
 use k8s_openapi::api::core::v1::Pod;
 
 use super::super::nodes::is_ready;
-use super::model::{HeaderChanges, PathChange, Redirect};
-use super::routing::{Backend, Entry, RequestView, RoutingTable};
+use super::evaluation::{Decision, Destination, Outcome};
+use super::model::HeaderChanges;
+use super::protection::Call;
+use super::routing::{Entry, RoutingTable};
 
 /// The header that marks every answer.
 const SIMULATED_HEADER: &str = "x-openchoreo-simulated";
@@ -34,52 +35,63 @@ impl Answer {
     }
 }
 
-/// No rule serves the request.
-pub(super) fn no_route(table: &RoutingTable, request: &RequestView<'_>) -> Answer {
-    let hosts: Vec<&str> = table.hosts().take(20).collect();
-    let known = if hosts.is_empty() { "none yet".to_owned() } else { hosts.join(", ") };
-    let body = format!(
-        "simulated gateway: no route serves {} {}{}\nhostnames with routes: {known}\n",
-        request.method, request.host, request.path
-    );
-    Answer::new(StatusCode::NOT_FOUND, body)
-}
-
-/// The rule redirects instead of forwarding.
-pub(super) fn redirect(entry: &Entry, request: &RequestView<'_>, scheme: &str) -> Option<Answer> {
-    let redirect = entry.target.filters.iter().find_map(|filter| filter.request_redirect.as_ref())?;
-    let location = redirect_location(redirect, entry, request, scheme);
-    let status = redirect.status_code.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::FOUND);
-    let mut answer = Answer::new(status, format!("simulated gateway: redirected to {location}\n"));
-    if let Ok(value) = HeaderValue::from_str(&location) {
+/// The answer to a request that no backend gets.
+pub(super) fn without_backend(decision: &Decision, table: &RoutingTable, call: &Call<'_>) -> Answer {
+    let status = decision.status().unwrap_or(StatusCode::OK);
+    let rule = decision.rule.as_ref().map(|rule| format!("route {}/{}", rule.namespace, rule.name)).unwrap_or_default();
+    let body = match &decision.outcome {
+        Outcome::NoRoute => {
+            let hosts: Vec<&str> = table.hosts().take(20).collect();
+            let known = if hosts.is_empty() { "none yet".to_owned() } else { hosts.join(", ") };
+            let Call { method, host, path, .. } = call;
+            format!("simulated gateway: no route serves {method} {host}{path}\nhostnames with routes: {known}\n")
+        }
+        Outcome::Refused { text, .. } => format!("{text}\n\nsimulated gateway: refused by what protects {rule}\n"),
+        Outcome::Redirected { location, .. } => format!("simulated gateway: redirected to {location}\n"),
+        Outcome::Answered { body, .. } => body.clone(),
+        Outcome::Broken { problem } => format!("simulated gateway: {rule} cannot be served: {problem}\n"),
+        Outcome::Preflight | Outcome::Forwarded(_) => String::new(),
+    };
+    let mut answer = Answer::new(status, body);
+    if let Outcome::Redirected { location, .. } = &decision.outcome
+        && let Ok(value) = HeaderValue::from_str(location)
+    {
         answer.headers.insert(LOCATION, value);
     }
-    Some(answer)
+    answer.headers.extend(decision.headers.clone());
+    answer
 }
 
-fn redirect_location(redirect: &Redirect, entry: &Entry, request: &RequestView<'_>, scheme: &str) -> String {
-    let scheme = redirect.scheme.as_deref().unwrap_or(scheme);
-    let host = redirect.hostname.as_deref().unwrap_or(request.host);
-    let port = redirect.port.map(|port| format!(":{port}")).unwrap_or_default();
-    let path = redirect
-        .path
-        .as_ref()
-        .map_or_else(|| request.path.to_owned(), |change| changed_path(change, entry, request.path));
-    let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
-    format!("{scheme}://{host}{port}{path}{query}")
+/// What protects the routes is not known yet.
+pub(super) fn not_ready() -> Answer {
+    let body = "simulated gateway: has not seen the policies yet\n".to_owned();
+    Answer::new(StatusCode::SERVICE_UNAVAILABLE, body)
 }
 
-/// The rule has no backend that could answer.
-pub(super) fn no_backend(entry: &Entry, reason: &str) -> Answer {
-    let body = format!("simulated gateway: route {} has no usable backend: {reason}\n", entry.target.route);
-    Answer::new(StatusCode::INTERNAL_SERVER_ERROR, body)
+/// The pods cannot be found out.
+pub(super) fn unknown_pods() -> Answer {
+    Answer::new(StatusCode::BAD_GATEWAY, "simulated gateway: the pods of the service cannot be listed\n".to_owned())
 }
 
 /// The answer in the place of the workload, from the pods that its Service selects.
-pub(super) fn from_workload(entry: &Entry, backend: &Backend, request: &RequestView<'_>, pods: &[Pod]) -> Answer {
+pub(super) fn from_workload(
+    entry: &Entry,
+    to: &Destination,
+    decided: &HeaderMap,
+    call: &Call<'_>,
+    pods: &[Pod],
+) -> Answer {
+    let mut answer = of_pods(entry, to, call, pods);
+    // Cross-origin rules hold for every answer.
+    answer.headers.extend(decided.clone());
+    answer
+}
+
+fn of_pods(entry: &Entry, to: &Destination, call: &Call<'_>, pods: &[Pod]) -> Answer {
     let ready: Vec<&Pod> = pods.iter().filter(|pod| is_ready(pod)).collect();
     if ready.is_empty() {
-        let body = format!("simulated gateway: service {} has no ready pods ({} selected)\n", backend.key, pods.len());
+        let service = format!("{}/{}", to.namespace, to.name);
+        let body = format!("simulated gateway: service {service} has no ready pods ({} selected)\n", pods.len());
         return Answer::new(StatusCode::SERVICE_UNAVAILABLE, body);
     }
     let mut images: Vec<&str> = ready
@@ -91,46 +103,30 @@ pub(super) fn from_workload(entry: &Entry, backend: &Backend, request: &RequestV
     images.sort_unstable();
     images.dedup();
     let names: Vec<&str> = ready.iter().filter_map(|pod| pod.metadata.name.as_deref()).collect();
-    let rewrite = entry.target.filters.iter().find_map(|filter| filter.url_rewrite.as_ref()?.path.as_ref());
-    let path = rewrite.map_or_else(|| request.path.to_owned(), |change| changed_path(change, entry, request.path));
-
     let mut body = String::from("This answer is simulated: no container runs behind this gateway.\n\n");
     let mut line = |name: &str, value: &str| {
         // Writing to a string cannot fail.
         let _ = writeln!(body, "{name:<12}{value}");
     };
-    line("service:", &backend.key.name);
-    line("namespace:", &backend.key.namespace);
-    line("port:", &backend.port.to_string());
+    line("service:", &to.name);
+    line("namespace:", &to.namespace);
+    line("port:", &to.port.to_string());
     line("route:", &format!("{} (rule {})", entry.target.route, entry.target.rule));
-    line("request:", &format!("{} {}{} reaches the workload as {path}", request.method, request.host, request.path));
+    line("request:", &format!("{} {}{} reaches the workload as {}", call.method, call.host, call.path, to.path));
     line("ready pods:", &format!("{} ({})", ready.len(), names.join(", ")));
     line("image:", &images.join(", "));
-    for changes in entry.target.filters.iter().filter_map(|filter| filter.request_header_modifier.as_ref()) {
+    let filters = entry.target.filters.as_ref().ok();
+    for changes in filters.iter().flat_map(|filters| &filters.request_headers) {
         line("headers:", &told(changes));
     }
-    let extensions = entry.target.filters.iter().any(|filter| filter.kind == "ExtensionRef");
-    let unevaluated = if extensions { "extension filters of the route and policies" } else { "policies" };
-    body.push_str(&format!("\nNot evaluated: {unevaluated} of the gateway's own kinds.\n"));
-
+    for (kind, policy) in entry.guard.policies() {
+        line("protection:", &format!("{kind} {policy} lets the request in"));
+    }
     let mut answer = Answer::new(StatusCode::OK, body);
-    for changes in entry.target.filters.iter().filter_map(|filter| filter.response_header_modifier.as_ref()) {
+    for changes in filters.iter().flat_map(|filters| &filters.response_headers) {
         change_headers(&mut answer.headers, changes);
     }
     answer
-}
-
-fn changed_path(change: &PathChange, entry: &Entry, path: &str) -> String {
-    if let Some(full) = &change.replace_full_path {
-        return full.clone();
-    }
-    let Some(replacement) = &change.replace_prefix_match else {
-        return path.to_owned();
-    };
-    let rest = path.strip_prefix(entry.matched_prefix()).unwrap_or(path);
-    let joined = format!("{}/{}", replacement.trim_end_matches('/'), rest.trim_start_matches('/'));
-    // Replacing the whole path by `/a` gives `/a`, not `/a/`.
-    if rest.is_empty() && !replacement.is_empty() { replacement.clone() } else { joined }
 }
 
 fn change_headers(headers: &mut HeaderMap, changes: &HeaderChanges) {
@@ -156,32 +152,37 @@ fn told(changes: &HeaderChanges) -> String {
 
 #[cfg(test)]
 mod tests {
-    use http::Method;
+    use http::Request;
+    use jiff::Timestamp;
     use serde_json::{Value, json};
 
     use super::super::attachment::tests::{route, snapshot};
+    use super::super::evaluation::Rules;
+    use super::super::listener::GatewayProtocol;
     use super::super::model::Key;
+    use super::super::protection::{Circumstances, KeySets, RequestCounts};
     use super::*;
 
-    fn table(rule: Value) -> RoutingTable {
+    fn rules(rule: Value) -> Rules {
         let mut snapshot = snapshot();
         snapshot.routes.insert(Key::new("shop", "web"), route(json!({ "rules": [rule] })));
-        RoutingTable::build(&snapshot, &Key::new("system", "public"), "HTTPS")
+        Rules::build(&snapshot, &Key::new("system", "public"), GatewayProtocol::Https)
     }
 
-    fn ask(table: &RoutingTable, path: &str, pods: &[Pod]) -> Answer {
-        let headers = HeaderMap::new();
-        let request =
-            RequestView { host: "web.example.test", path, query: "q=1", method: &Method::GET, headers: &headers };
-        let Some(entry) = table.find(&request) else {
-            return no_route(table, &request);
+    fn ask(rules: &Rules, path: &str, pods: &[Pod]) -> Answer {
+        let request = Request::get(format!("https://web.example.test{path}?q=1")).body(()).unwrap();
+        let mut circumstances = Circumstances {
+            client: [127, 0, 0, 1].into(),
+            now: Timestamp::UNIX_EPOCH,
+            verifier: &KeySets::default(),
+            counts: &mut RequestCounts::default(),
         };
-        if let Some(answer) = redirect(entry, &request, "https") {
-            return answer;
-        }
-        match &entry.target.backend {
-            Ok(backend) => from_workload(entry, backend, &request, pods),
-            Err(reason) => no_backend(entry, reason),
+        let call = rules.call(&request, circumstances.client);
+        let entry = rules.table.find(&call);
+        let decision = rules.decide_call(&call, entry, &mut circumstances);
+        match (entry, decision.destination()) {
+            (Some(entry), Some(to)) => from_workload(entry, to, &decision.headers, &call, pods),
+            _ => without_backend(&decision, &rules.table, &call),
         }
     }
 
@@ -200,7 +201,7 @@ mod tests {
 
     #[test]
     fn an_answer_names_what_would_have_answered() {
-        let answer = ask(&table(json!({ "backendRefs": backend() })), "/", &[pod("True")]);
+        let answer = ask(&rules(json!({ "backendRefs": backend() })), "/", &[pod("True")]);
         assert_eq!(answer.status, StatusCode::OK);
         assert_eq!(answer.headers[SIMULATED_HEADER], "true");
         for part in ["simulated", "web", "shop", "web-1", "registry/web:7"] {
@@ -211,20 +212,20 @@ mod tests {
     #[test]
     fn what_cannot_be_answered_says_why() {
         let cases = [
-            (table(json!({ "backendRefs": backend() })), vec![pod("False")], StatusCode::SERVICE_UNAVAILABLE),
+            (rules(json!({ "backendRefs": backend() })), vec![pod("False")], StatusCode::SERVICE_UNAVAILABLE),
             (
-                table(json!({ "backendRefs": [{ "name": "gone", "port": 80 }] })),
+                rules(json!({ "backendRefs": [{ "name": "gone", "port": 80 }] })),
                 vec![],
                 StatusCode::INTERNAL_SERVER_ERROR,
             ),
             (
-                table(json!({ "matches": [{ "path": { "type": "Exact", "value": "/x" } }], "backendRefs": backend() })),
+                rules(json!({ "matches": [{ "path": { "type": "Exact", "value": "/x" } }], "backendRefs": backend() })),
                 vec![],
                 StatusCode::NOT_FOUND,
             ),
         ];
-        for (table, pods, status) in cases {
-            let answer = ask(&table, "/", &pods);
+        for (rules, pods, status) in cases {
+            let answer = ask(&rules, "/", &pods);
             assert_eq!(answer.status, status);
             assert_eq!(answer.headers[SIMULATED_HEADER], "true");
             assert!(answer.body.starts_with("simulated gateway: "));
@@ -242,13 +243,13 @@ mod tests {
             ],
             "backendRefs": backend(),
         });
-        let table = table(rule);
-        let answer = ask(&table, "/shop/cart", &[pod("True")]);
+        let rules = rules(rule);
+        let answer = ask(&rules, "/shop/cart", &[pod("True")]);
         assert!(answer.body.contains("reaches the workload as /api/cart"), "{}", answer.body);
         assert!(answer.body.contains("X-B added") && !answer.body.contains("hidden"));
         assert_eq!(answer.headers["x-a"], "1");
         assert!(!answer.headers.contains_key(CONTENT_TYPE));
-        assert!(ask(&table, "/shop", &[pod("True")]).body.contains("as /api\n"));
+        assert!(ask(&rules, "/shop", &[pod("True")]).body.contains("as /api\n"));
     }
 
     #[test]
@@ -256,7 +257,7 @@ mod tests {
         let rule = json!({
             "filters": [{ "type": "RequestRedirect", "requestRedirect": { "hostname": "new.test", "statusCode": 301 } }],
         });
-        let answer = ask(&table(rule), "/a", &[]);
+        let answer = ask(&rules(rule), "/a", &[]);
         assert_eq!(answer.status, StatusCode::MOVED_PERMANENTLY);
         assert_eq!(answer.headers[LOCATION], "https://new.test/a?q=1");
     }

@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{Selector, SelectorExt};
 
 use super::super::conditions::WantedCondition;
 use super::model::{
-    BackendRef, GATEWAY_GROUP, Gateway, GatewayClass, HttpRoute, Key, Listener, ParentRef, ReferenceGrant,
+    BackendRef, GATEWAY_GROUP, Gateway, GatewayClass, HttpRoute, HttpRouteFilter, Key, Listener, ParentRef, Policy,
+    ReferenceGrant,
 };
 
 /// Everything that the evaluation reads, by name.
@@ -26,6 +27,11 @@ pub(super) struct Snapshot {
     pub(super) grants: Vec<Arc<ReferenceGrant>>,
     pub(super) namespaces: BTreeMap<String, Arc<Namespace>>,
     pub(super) services: BTreeMap<Key, Arc<Service>>,
+    pub(super) security_policies: BTreeMap<Key, Arc<Policy>>,
+    pub(super) traffic_policies: BTreeMap<Key, Arc<Policy>>,
+    pub(super) filters: BTreeMap<Key, Arc<HttpRouteFilter>>,
+    pub(super) secrets: BTreeMap<Key, Arc<Secret>>,
+    pub(super) config_maps: BTreeMap<Key, Arc<ConfigMap>>,
 }
 
 /// What became of one parent reference of a route.
@@ -204,14 +210,7 @@ fn is_meant(parent: &ParentRef, listener: &Listener) -> bool {
 
 /// A value in the route that cannot be evaluated, such as a malformed expression.
 fn unsupported(route: &HttpRoute) -> Option<String> {
-    route.spec.rules.iter().flat_map(|rule| &rule.matches).find_map(|one| {
-        let paths = one.path.iter().chain(&one.headers).chain(&one.query_params);
-        paths
-            .filter(|matching| matching.kind.as_deref() == Some("RegularExpression"))
-            .filter_map(|matching| matching.value.as_deref())
-            .find(|expression| super::routing::whole_expression(expression).is_err())
-            .map(|expression| format!("`{expression}` is not a regular expression"))
-    })
+    route.spec.rules.iter().flat_map(|rule| &rule.matches).find_map(super::routing::unsupported)
 }
 
 /// The hostnames on which a listener and a route agree; `None` when there is none. An empty list is every host.

@@ -1,8 +1,10 @@
-//! Writes what a gateway controller writes: statuses of classes, Gateways and routes, and each Gateway's proxy Service.
+//! Writes what a gateway controller writes: statuses of classes, Gateways, routes and policies, and each Gateway's proxy
+//! Service.
 //!
 //! Everything is computed from the snapshot and compared with what is there, so a settled cluster costs no request.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Service;
@@ -14,8 +16,12 @@ use serde_json::{Value, json};
 use super::super::conditions::{WantedCondition, settle};
 use super::super::{FIELD_MANAGER, SIMULATED_ANNOTATION};
 use super::attachment::{Attachment, Snapshot};
-use super::model::{ENVOY_GROUP, Gateway, GatewayClass, HttpRoute, Key, gateway_classes, gateways, http_routes};
+use super::model::{
+    ENVOY_GROUP, Gateway, GatewayClass, HttpRoute, Key, Policy, gateway_classes, gateways, http_routes,
+    security_policies, traffic_policies,
+};
 use super::observation::{Observation, Pending};
+use super::policies::{Ancestor, PolicyKind, Targets, ancestors};
 
 /// Which listeners every known route is attached to; kept between passes, so that counting needs no new evaluation.
 pub(super) type Attached = BTreeMap<Key, Vec<(Key, String)>>;
@@ -43,6 +49,10 @@ pub(super) async fn pass(
             .collect();
         attached.insert(key.clone(), listeners);
         outcome = outcome.and(write_route(client, key, route, &attachments, &snapshot, now).await);
+    }
+    let kinds = [(PolicyKind::Security, security_policies()), (PolicyKind::Traffic, traffic_policies())];
+    for (kind, resource) in kinds {
+        outcome = outcome.and(write_policies(client, kind, &resource, &snapshot, pending, now).await);
     }
     let mut counts: BTreeMap<(&Key, &str), usize> = BTreeMap::new();
     for (gateway, listener) in attached.values().flatten() {
@@ -101,24 +111,34 @@ fn parents(
     controller_name: &str,
     now: Timestamp,
 ) -> Vec<Value> {
-    let (ours, mut parents): (Vec<&Value>, Vec<&Value>) =
+    let entries = attachments.iter().map(|one| ("parentRef", parent_value(one), one.conditions.as_slice()));
+    merged(existing, entries, route.metadata.generation.unwrap_or(0), controller_name, now)
+}
+
+/// A list of reports by controller: entries of others first, as they are, then ours, each given by the name of its
+/// reference, the reference, and its conditions.
+fn merged<'c>(
+    existing: &[Value],
+    entries: impl Iterator<Item = (&'static str, Value, &'c [WantedCondition])>,
+    generation: i64,
+    controller_name: &str,
+    now: Timestamp,
+) -> Vec<Value> {
+    let (ours, others): (Vec<&Value>, Vec<&Value>) =
         existing.iter().partition(|entry| entry["controllerName"] == controller_name);
-    let generation = route.metadata.generation.unwrap_or(0);
-    let mut all: Vec<Value> = parents.drain(..).cloned().collect();
-    for attachment in attachments {
-        let reference = parent_value(attachment);
+    let ours = entries.map(|(name, reference, conditions)| {
         let known: Vec<Condition> = ours
             .iter()
-            .find(|entry| entry["parentRef"] == reference)
+            .find(|entry| entry[name] == reference)
             .and_then(|entry| serde_json::from_value(entry["conditions"].clone()).ok())
             .unwrap_or_default();
-        all.push(json!({
-            "parentRef": reference,
+        json!({
+            name: reference,
             "controllerName": controller_name,
-            "conditions": settle(&known, &attachment.conditions, generation, now),
-        }));
-    }
-    all
+            "conditions": settle(&known, conditions, generation, now),
+        })
+    });
+    others.into_iter().cloned().chain(ours).collect()
 }
 
 fn parent_value(attachment: &Attachment) -> Value {
@@ -138,6 +158,47 @@ fn parent_value(attachment: &Attachment) -> Value {
         value["port"] = json!(port);
     }
     value
+}
+
+/// Writes the statuses of the policies of one kind that are touched.
+async fn write_policies(
+    client: &Client,
+    kind: PolicyKind,
+    resource: &ApiResource,
+    snapshot: &Snapshot,
+    pending: &Pending,
+    now: Timestamp,
+) -> Result<(), kube::Error> {
+    let policies = kind.policies(snapshot);
+    let beside_gateway = |key: &Key| snapshot.gateways.keys().any(|gateway| gateway.namespace == key.namespace);
+    let touched: Vec<(&Key, &Arc<Policy>)> =
+        policies.iter().filter(|(key, _)| pending.touches_policy(key, beside_gateway(key))).collect();
+    if touched.is_empty() {
+        return Ok(());
+    }
+    let targets = Targets::of(policies, snapshot);
+    let mut outcome = Ok(());
+    for (key, policy) in touched {
+        let existing = policy.status.as_ref().map(|status| status.ancestors.as_slice()).unwrap_or_default();
+        let reports = ancestors(kind, key, &targets, snapshot);
+        let wanted = reported(existing, policy, &reports, &snapshot.controller_name, now);
+        if existing != wanted {
+            outcome = outcome.and(write_status(client, resource, key, &json!({ "ancestors": wanted })).await);
+        }
+    }
+    outcome
+}
+
+/// The entries of a policy's status: those of other controllers as they are, and ours anew.
+fn reported(
+    existing: &[Value],
+    policy: &Policy,
+    reports: &[Ancestor],
+    controller_name: &str,
+    now: Timestamp,
+) -> Vec<Value> {
+    let entries = reports.iter().map(|report| ("ancestorRef", report.reference.clone(), report.conditions.as_slice()));
+    merged(existing, entries, policy.metadata.generation.unwrap_or(0), controller_name, now)
 }
 
 /// The Service in front of a Gateway's proxy, named and typed by the EnvoyProxy that the Gateway refers to. Without
@@ -324,8 +385,6 @@ async fn write_status(client: &Client, resource: &ApiResource, key: &Key, status
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::super::attachment::tests::{route, snapshot};
     use super::*;
 

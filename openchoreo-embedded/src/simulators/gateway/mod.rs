@@ -1,21 +1,34 @@
 //! Plays a Gateway API implementation: statuses as a real one writes them, and sockets that evaluate the same routes
-//! and answer in the place of the workloads.
+//! and policies and answer in the place of the workloads.
 //!
-//! `observation` caches what decides about routing, `attachment` evaluates it, `control` writes statuses and proxy
-//! Services, `routing` finds the rule for a request, `answer` words the answer, and `listener` and `serve` are the
-//! sockets. Not simulated: traffic to containers, weights, mirrors, time-outs, certificates of Secrets, and every
-//! kind that a gateway brings along for itself, policies among them.
+//! Whether a request is let in, and to which backend, is a pure function for anybody to ask: [`Objects`] are read from
+//! plain JSON, and [`Rules::decide`] says what becomes of a request. The sockets ask the same function.
+//!
+//! `observation` caches what decides about requests, `attachment` evaluates which routes a Gateway takes, `policies`
+//! which policies are in force, `control` writes statuses and proxy Services, `routing` finds the rule for a request,
+//! `protection` holds the request against policies, `filters` reads what a rule does besides, `evaluation` puts these
+//! together, `answer` words the answer, and `listener`, `published` and `serve` are the sockets and the keys.
+//! Not simulated: traffic to containers, weights, mirrors, time-outs, certificates of Secrets, and kinds of Envoy Gateway
+//! other than SecurityPolicy, BackendTrafficPolicy and HTTPRouteFilter.
 
 mod answer;
 mod attachment;
 mod control;
+mod evaluation;
+mod filters;
 mod listener;
+mod matching;
 mod model;
 mod observation;
+mod policies;
+mod protection;
+mod published;
 mod routing;
 mod serve;
 
+pub use evaluation::{Decision, Destination, Objects, Outcome, RouteRule, Rules};
 pub use listener::{GatewayListener, GatewayListenerError, GatewayProtocol};
+pub use protection::{Circumstances, KeySets, KeySource, RequestCounts, SignatureError, TokenVerifier};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +84,10 @@ async fn control(client: Client, observation: Arc<Observation>, changes: BoxStre
             tokio::time::timeout(RETRY_AFTER, batches.next()).await.unwrap_or_else(|_| Some(Vec::new()))
         };
         let Some(batch) = batch else { return };
-        batch.into_iter().for_each(|affected| pending.add(affected));
+        batch.into_iter().filter(|affected| *affected != Affected::Nothing).for_each(|affected| pending.add(affected));
+        if pending.is_empty() {
+            continue;
+        }
         match control::pass(&client, &observation, &pending, &mut attached).await {
             Ok(()) => pending.clear(),
             Err(error) => tracing::debug!(%error, "simulated gateway will retry"),

@@ -16,6 +16,9 @@ pub(super) type Gateway = Object<GatewaySpec, Value>;
 pub(super) type HttpRoute = Object<HttpRouteSpec, StatusOfRoute>;
 pub(super) type ReferenceGrant = Object<ReferenceGrantSpec, Value>;
 pub(super) type EnvoyProxy = Object<EnvoyProxySpec, Value>;
+/// Any policy of Envoy Gateway; what it asks for is read strictly, elsewhere.
+pub(super) type Policy = Object<Value, StatusOfPolicy>;
+pub(super) type HttpRouteFilter = Object<HttpRouteFilterSpec, Value>;
 
 /// The group of Gateway API.
 pub(super) const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
@@ -44,6 +47,18 @@ pub(super) fn reference_grants() -> ApiResource {
 
 pub(super) fn envoy_proxies() -> ApiResource {
     resource(ENVOY_GROUP, "v1alpha1", "EnvoyProxy", "envoyproxies")
+}
+
+pub(super) fn security_policies() -> ApiResource {
+    resource(ENVOY_GROUP, "v1alpha1", "SecurityPolicy", "securitypolicies")
+}
+
+pub(super) fn traffic_policies() -> ApiResource {
+    resource(ENVOY_GROUP, "v1alpha1", "BackendTrafficPolicy", "backendtrafficpolicies")
+}
+
+pub(super) fn route_filters() -> ApiResource {
+    resource(ENVOY_GROUP, "v1alpha1", "HTTPRouteFilter", "httproutefilters")
 }
 
 /// Namespace and name.
@@ -163,6 +178,7 @@ pub(super) struct ParentRef {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Rule {
+    pub(super) name: Option<String>,
     pub(super) matches: Vec<RouteMatch>,
     pub(super) filters: Vec<Filter>,
     pub(super) backend_refs: Vec<BackendRef>,
@@ -196,6 +212,7 @@ pub(super) struct BackendRef {
     pub(super) name: String,
     pub(super) port: Option<i32>,
     pub(super) weight: Option<i32>,
+    pub(super) filters: Vec<Filter>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -207,6 +224,15 @@ pub(super) struct Filter {
     pub(super) response_header_modifier: Option<HeaderChanges>,
     pub(super) request_redirect: Option<Redirect>,
     pub(super) url_rewrite: Option<Rewrite>,
+    pub(super) extension_ref: Option<ExtensionRef>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ExtensionRef {
+    pub(super) group: String,
+    pub(super) kind: String,
+    pub(super) name: String,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -296,3 +322,15 @@ pub(super) struct EnvoyService {
     pub(super) kind: Option<String>,
     pub(super) annotations: BTreeMap<String, String>,
 }
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct StatusOfPolicy {
+    /// One entry for each Gateway and controller; entries of other controllers are kept as they are.
+    pub(super) ancestors: Vec<Value>,
+}
+
+/// A filter of Envoy Gateway's own. What it asks for is read in full: a filter that is understood in part is none.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub(super) struct HttpRouteFilterSpec(pub(super) Value);

@@ -1,23 +1,27 @@
 //! What the simulated gateway sees of the cluster: caches of the kinds that decide about routing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use futures::StreamExt;
 use futures::stream::{BoxStream, select_all};
-use k8s_openapi::api::core::v1::{Namespace, Service};
+use futures::{FutureExt, StreamExt};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::ApiResource;
 use kube::core::Object;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client, Resource};
+use parking_lot::Mutex;
 
 use super::super::observe::{Change, observe, observe_custom};
 use super::attachment::Snapshot;
 use super::model::{
-    EnvoyProxy, Gateway, GatewayClass, HttpRoute, Key, ReferenceGrant, envoy_proxies, gateway_classes, gateways,
-    http_routes, reference_grants,
+    EnvoyProxy, Gateway, GatewayClass, HttpRoute, HttpRouteFilter, Key, Policy, ReferenceGrant, envoy_proxies,
+    gateway_classes, gateways, http_routes, reference_grants, route_filters, security_policies, traffic_policies,
 };
+use super::protection::RequestCounts;
 use super::serve::ChangeCounter;
 
 /// The caches.
@@ -31,6 +35,13 @@ pub(super) struct Observation {
     proxies: Store<EnvoyProxy>,
     namespaces: Store<Namespace>,
     services: Store<Service>,
+    security_policies: Store<Policy>,
+    traffic_policies: Store<Policy>,
+    filters: Store<HttpRouteFilter>,
+    secrets: Store<Secret>,
+    config_maps: Store<ConfigMap>,
+    /// The requests that limits count; sockets of one Gateway count together.
+    pub(super) counts: Mutex<RequestCounts>,
     /// Moves with every change of a cache.
     pub(super) changes: ChangeCounter,
 }
@@ -42,6 +53,10 @@ pub(super) enum Affected {
     Route(Key),
     /// The routes that name this Service, and a Gateway whose proxy it is.
     Service(Key),
+    /// The policies of a namespace: one of them, or what they may refer to.
+    Policies(String),
+    /// What only requests look at.
+    Nothing,
     /// Anything.
     Everything,
 }
@@ -57,6 +72,11 @@ impl Observation {
         let (proxies, proxy_changes) = observe_custom(client, &envoy_proxies());
         let (namespaces, namespace_changes) = observe(Api::all(client.clone()), (), now());
         let (services, service_changes) = observe(Api::all(client.clone()), (), now());
+        let (security_policies, security_changes) = observe_custom(client, &security_policies());
+        let (traffic_policies, traffic_changes) = observe_custom(client, &traffic_policies());
+        let (filters, filter_changes) = observe_custom(client, &route_filters());
+        let (secrets, secret_changes) = observe(Api::all(client.clone()), (), now());
+        let (config_maps, map_changes) = observe(Api::all(client.clone()), (), now());
         let observation = Arc::new(Self {
             controller_name,
             classes,
@@ -66,6 +86,12 @@ impl Observation {
             proxies,
             namespaces,
             services,
+            security_policies,
+            traffic_policies,
+            filters,
+            secrets,
+            config_maps,
+            counts: Mutex::default(),
             changes: ChangeCounter::default(),
         });
         let affected = select_all([
@@ -76,6 +102,11 @@ impl Observation {
             everything(namespace_changes),
             service_changes.map(|change| one(change, Affected::Service)).boxed(),
             route_changes.map(|change| one(change, Affected::Route)).boxed(),
+            security_changes.map(|change| one(change, of_namespace)).boxed(),
+            traffic_changes.map(|change| one(change, of_namespace)).boxed(),
+            secret_changes.map(|change| one(change, of_namespace)).boxed(),
+            map_changes.map(|change| one(change, of_namespace)).boxed(),
+            filter_changes.map(|_| Affected::Nothing).boxed(),
         ]);
         let counted = Arc::clone(&observation);
         (observation, affected.inspect(move |_| counted.changes.bump()).boxed())
@@ -90,8 +121,25 @@ impl Observation {
             routes: by_key(&self.routes),
             grants: self.grants.state(),
             namespaces: self.namespaces.state().into_iter().map(|one| (Key::of(&one.metadata).name, one)).collect(),
-            services: self.services.state().into_iter().map(|one| (Key::of(&one.metadata), one)).collect(),
+            services: named(&self.services),
+            security_policies: by_key(&self.security_policies),
+            traffic_policies: by_key(&self.traffic_policies),
+            filters: by_key(&self.filters),
+            secrets: named(&self.secrets),
+            config_maps: named(&self.config_maps),
         }
+    }
+
+    /// Whether all policies were seen. A kind that is not installed has none; one that is has to be listed first, lest a
+    /// route be taken for an open one.
+    pub(super) async fn knows_policies(&self, client: &Client) -> bool {
+        let stores = [(&self.security_policies, security_policies()), (&self.traffic_policies, traffic_policies())];
+        for (store, resource) in stores {
+            if store.wait_until_ready().now_or_never().is_none() && !is_absent(client, &resource).await {
+                return false;
+            }
+        }
+        true
     }
 
     /// The EnvoyProxy of that name, where the kind is installed.
@@ -100,14 +148,30 @@ impl Observation {
     }
 }
 
-fn by_key<Spec, Status>(
-    store: &Store<Object<Spec, Status>>,
-) -> std::collections::BTreeMap<Key, Arc<Object<Spec, Status>>>
+fn by_key<Spec, Status>(store: &Store<Object<Spec, Status>>) -> BTreeMap<Key, Arc<Object<Spec, Status>>>
 where
     Spec: Clone + Debug + 'static,
     Status: Clone + Debug + 'static,
 {
     store.state().into_iter().map(|one| (Key::of(&one.metadata), one)).collect()
+}
+
+/// Whether a custom kind is certainly not installed.
+async fn is_absent(client: &Client, resource: &ApiResource) -> bool {
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let name = format!("{}.{}", resource.plural, resource.group);
+    matches!(definitions.get_opt(&name).await, Ok(None))
+}
+
+fn named<K>(store: &Store<K>) -> BTreeMap<Key, Arc<K>>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    store.state().into_iter().map(|one| (Key::of(one.meta()), one)).collect()
+}
+
+fn of_namespace(key: Key) -> Affected {
+    Affected::Policies(key.namespace)
 }
 
 fn everything<K>(changes: BoxStream<'static, Change<K>>) -> BoxStream<'static, Affected>
@@ -146,6 +210,16 @@ impl Pending {
 
     pub(super) fn clear(&mut self) {
         self.affected.clear();
+    }
+
+    /// Whether a policy has to be looked at. What happens to routes of other namespaces matters to those of Gateways.
+    pub(super) fn touches_policy(&self, key: &Key, is_for_gateways: bool) -> bool {
+        self.affected.iter().any(|affected| match affected {
+            Affected::Everything => true,
+            Affected::Policies(namespace) => *namespace == key.namespace || is_for_gateways,
+            Affected::Route(route) => route.namespace == key.namespace || is_for_gateways,
+            Affected::Service(_) | Affected::Nothing => false,
+        })
     }
 
     /// Whether a route has to be looked at.

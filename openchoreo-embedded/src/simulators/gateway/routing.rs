@@ -7,12 +7,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use http::{HeaderMap, Method};
+use http::Method;
 use k8s_openapi::api::core::v1::Service;
-use regex::Regex;
 
 use super::attachment::Snapshot;
-use super::model::{Filter, HttpRoute, Key, RouteMatch, Rule, ValueMatch};
+use super::filters::{Filters, changed};
+use super::matching::{PathMatch, TextMatch};
+use super::model::{HttpRoute, Key, Redirect, RouteMatch, Rule, ValueMatch};
+use super::policies::Policies;
+use super::protection::{Call, Guard};
 
 /// The rules of one socket, by hostname (`""` for every host), each list in order of precedence.
 #[derive(Debug, Default)]
@@ -23,7 +26,7 @@ pub(super) struct RoutingTable {
 /// One match of one rule.
 #[derive(Debug)]
 pub(super) struct Entry {
-    path: PathMatch,
+    pub(super) path: PathMatch,
     method: Option<Method>,
     headers: Vec<(String, TextMatch)>,
     query: Vec<(String, TextMatch)>,
@@ -31,6 +34,10 @@ pub(super) struct Entry {
     position: (usize, usize),
     /// The rule that the match belongs to.
     pub(super) target: Arc<Target>,
+    /// What protects it.
+    pub(super) guard: Guard,
+    /// Where its requests are counted; a proxy has a route, and so a counter, for each match on each host.
+    pub(super) counter: String,
 }
 
 /// What a rule does with a request.
@@ -38,7 +45,8 @@ pub(super) struct Entry {
 pub(super) struct Target {
     pub(super) route: Key,
     pub(super) rule: usize,
-    pub(super) filters: Vec<Filter>,
+    /// Its filters, or why they cannot be applied.
+    pub(super) filters: Result<Filters, String>,
     /// The Service that answers and its port, or why there is none.
     pub(super) backend: Result<Backend, String>,
 }
@@ -51,38 +59,11 @@ pub(super) struct Backend {
     pub(super) service: Arc<Service>,
 }
 
-#[derive(Debug)]
-pub(super) enum PathMatch {
-    Exact(String),
-    Expression(Regex),
-    Prefix(String),
-}
-
-#[derive(Debug)]
-enum TextMatch {
-    Exact(String),
-    Expression(Regex),
-}
-
-/// The parts of a request that routing reads.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RequestView<'a> {
-    pub(super) host: &'a str,
-    pub(super) path: &'a str,
-    pub(super) query: &'a str,
-    pub(super) method: &'a Method,
-    pub(super) headers: &'a HeaderMap,
-}
-
-/// A regular expression that must match the whole text, as Envoy has it.
-pub(super) fn whole_expression(expression: &str) -> Result<Regex, regex::Error> {
-    Regex::new(&format!("^(?:{expression})$"))
-}
-
 impl RoutingTable {
     /// The rules of all routes that attach to listeners of one Gateway with one protocol.
     pub(super) fn build(snapshot: &Snapshot, gateway: &Key, protocol: &str) -> Self {
         let mut table = Self::default();
+        let mut policies = Policies::of(snapshot);
         let listeners: Vec<&str> = snapshot
             .gateways
             .get(gateway)
@@ -92,19 +73,20 @@ impl RoutingTable {
             .map(|listener| listener.name.as_str())
             .collect();
         for (key, route) in &snapshot.routes {
-            let mut hosts: Vec<String> = Vec::new();
-            for attachment in snapshot.attachments(route).iter().filter(|attachment| attachment.gateway == *gateway) {
-                for (_, names) in attachment.listeners.iter().filter(|(name, _)| listeners.contains(&name.as_str())) {
-                    if names.is_empty() {
-                        hosts.push(String::new());
+            let attachments = snapshot.attachments(route);
+            // The hosts of the route, each with the listeners that take it there.
+            let mut hosts: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+            for attachment in attachments.iter().filter(|attachment| attachment.gateway == *gateway) {
+                for (name, names) in attachment.listeners.iter().filter(|(name, _)| listeners.contains(&name.as_str()))
+                {
+                    let every = [String::new()];
+                    for host in if names.is_empty() { every.as_slice() } else { names } {
+                        hosts.entry(host.to_ascii_lowercase()).or_default().push(name);
                     }
-                    hosts.extend(names.iter().map(|host| host.to_ascii_lowercase()));
                 }
             }
-            hosts.sort();
-            hosts.dedup();
             if !hosts.is_empty() {
-                table.add(snapshot, key, route, &hosts);
+                table.add(snapshot, &mut policies, (key, route), gateway, &hosts);
             }
         }
         for entries in table.by_host.values_mut() {
@@ -113,20 +95,28 @@ impl RoutingTable {
         table
     }
 
-    fn add(&mut self, snapshot: &Snapshot, key: &Key, route: &HttpRoute, hosts: &[String]) {
+    fn add(
+        &mut self,
+        snapshot: &Snapshot,
+        policies: &mut Policies<'_>,
+        (key, route): (&Key, &HttpRoute),
+        gateway: &Key,
+        hosts: &BTreeMap<String, Vec<&str>>,
+    ) {
         for (rule_index, rule) in route.spec.rules.iter().enumerate() {
             let target = Arc::new(Target {
                 route: key.clone(),
                 rule: rule_index,
-                filters: rule.filters.clone(),
+                filters: Filters::read(rule, &key.namespace, &snapshot.filters),
                 backend: backend(snapshot, route, rule),
             });
             let everything = [RouteMatch::default()];
             let matches = if rule.matches.is_empty() { &everything[..] } else { &rule.matches };
-            for (match_index, one) in matches.iter().enumerate() {
-                for host in hosts {
+            for (host, listeners) in hosts {
+                let guard = policies.guard(key, rule.name.as_deref(), gateway, listeners);
+                for (match_index, one) in matches.iter().enumerate() {
                     // A match that cannot be compiled made the route unaccepted before it came here.
-                    if let Some(entry) = Entry::compile(one, route, (rule_index, match_index), &target) {
+                    if let Ok(entry) = Entry::compile(one, route, (rule_index, match_index), &target, &guard, host) {
                         self.by_host.entry(host.clone()).or_default().push(entry);
                     }
                 }
@@ -135,7 +125,7 @@ impl RoutingTable {
     }
 
     /// The entry that serves the request.
-    pub(super) fn find(&self, request: &RequestView<'_>) -> Option<&Entry> {
+    pub(super) fn find(&self, request: &Call<'_>) -> Option<&Entry> {
         let entries = self.entries_for(&request.host.to_ascii_lowercase())?;
         entries.iter().find(|entry| entry.matches(request))
     }
@@ -171,27 +161,41 @@ fn backend(snapshot: &Snapshot, route: &HttpRoute, rule: &Rule) -> Result<Backen
 }
 
 impl Entry {
-    fn compile(one: &RouteMatch, route: &HttpRoute, position: (usize, usize), target: &Arc<Target>) -> Option<Self> {
-        let path = match &one.path {
-            None => PathMatch::Prefix("/".to_owned()),
-            Some(path) => {
-                let value = path.value.clone().unwrap_or_else(|| "/".to_owned());
-                match path.kind.as_deref() {
-                    Some("Exact") => PathMatch::Exact(value),
-                    Some("RegularExpression") => PathMatch::Expression(whole_expression(&value).ok()?),
-                    None | Some(_) => PathMatch::Prefix(value),
-                }
-            }
-        };
-        Some(Self {
-            path,
-            method: one.method.as_deref().map(str::parse).transpose().ok()?,
-            headers: one.headers.iter().map(text_match).collect::<Option<_>>()?,
-            query: one.query_params.iter().map(text_match).collect::<Option<_>>()?,
+    fn compile(
+        one: &RouteMatch,
+        route: &HttpRoute,
+        position: (usize, usize),
+        target: &Arc<Target>,
+        guard: &Guard,
+        host: &str,
+    ) -> Result<Self, String> {
+        let path = one.path.as_ref();
+        let method = one.method.as_deref().map(str::parse).transpose();
+        Ok(Self {
+            path: PathMatch::new(
+                path.and_then(|path| path.kind.as_deref()),
+                path.and_then(|path| path.value.as_deref()),
+            )?,
+            method: method.map_err(|_| "a method that is none".to_owned())?,
+            headers: text_matches(&one.headers)?,
+            query: text_matches(&one.query_params)?,
             age: route.metadata.creation_timestamp.as_ref().map(|time| time.0),
             position,
             target: Arc::clone(target),
+            guard: guard.clone(),
+            counter: format!("{} {} {} {host}", target.route, position.0, position.1),
         })
+    }
+
+    /// Where a redirect sends a request.
+    pub(super) fn redirected(&self, redirect: &Redirect, call: &Call<'_>) -> String {
+        let scheme = redirect.scheme.as_deref().unwrap_or(call.scheme);
+        let host = redirect.hostname.as_deref().unwrap_or(call.host);
+        let port = redirect.port.map(|port| format!(":{port}")).unwrap_or_default();
+        let change = redirect.path.as_ref();
+        let path = change.map_or_else(|| call.path.to_owned(), |change| changed(change, &self.path, call.path));
+        let query = if call.query.is_empty() { String::new() } else { format!("?{}", call.query) };
+        format!("{scheme}://{host}{port}{path}{query}")
     }
 
     fn precedence(&self) -> impl Ord + '_ {
@@ -213,7 +217,7 @@ impl Entry {
         )
     }
 
-    fn matches(&self, request: &RequestView<'_>) -> bool {
+    fn matches(&self, request: &Call<'_>) -> bool {
         self.path.matches(request.path)
             && self.method.as_ref().is_none_or(|method| method == request.method)
             && self.headers.iter().all(|(name, wanted)| {
@@ -226,47 +230,21 @@ impl Entry {
                 pairs.into_iter().find(|(known, _)| known == name).is_some_and(|(_, value)| wanted.matches(value))
             })
     }
-
-    /// The part of the path that the rule's prefix covers, for rewrites of the prefix.
-    pub(super) fn matched_prefix(&self) -> &str {
-        match &self.path {
-            PathMatch::Prefix(prefix) => prefix.trim_end_matches('/'),
-            PathMatch::Exact(path) => path,
-            PathMatch::Expression(_) => "",
-        }
-    }
 }
 
-impl PathMatch {
-    fn matches(&self, path: &str) -> bool {
-        match self {
-            Self::Exact(wanted) => path == wanted,
-            Self::Expression(expression) => expression.is_match(path),
-            Self::Prefix(prefix) => {
-                // Whole path elements only: `/a` covers `/a/b` and not `/ab`.
-                let prefix = prefix.trim_end_matches('/');
-                path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            }
-        }
-    }
-}
-
-impl TextMatch {
-    fn matches(&self, value: &str) -> bool {
-        match self {
-            Self::Exact(wanted) => value == wanted,
-            Self::Expression(expression) => expression.is_match(value),
-        }
-    }
-}
-
-fn text_match(one: &ValueMatch) -> Option<(String, TextMatch)> {
-    let value = one.value.clone().unwrap_or_default();
-    let wanted = match one.kind.as_deref() {
-        Some("RegularExpression") => TextMatch::Expression(whole_expression(&value).ok()?),
-        None | Some(_) => TextMatch::Exact(value),
+fn text_matches(matches: &[ValueMatch]) -> Result<Vec<(String, TextMatch)>, String> {
+    let read = |one: &ValueMatch| {
+        let value = one.value.as_deref().unwrap_or_default();
+        Ok((one.name.clone(), TextMatch::new(one.kind.as_deref(), value)?))
     };
-    Some((one.name.clone(), wanted))
+    matches.iter().map(read).collect()
+}
+
+/// A value in a match that cannot be evaluated, such as a malformed expression.
+pub(super) fn unsupported(one: &RouteMatch) -> Option<String> {
+    let path = one.path.as_ref();
+    let path = PathMatch::new(path.and_then(|p| p.kind.as_deref()), path.and_then(|p| p.value.as_deref()));
+    path.err().or_else(|| text_matches(&one.headers).err()).or_else(|| text_matches(&one.query_params).err())
 }
 
 #[cfg(test)]
@@ -299,12 +277,13 @@ mod tests {
         let (host, rest) = url.split_once('/').unwrap();
         let path = format!("/{rest}");
         let (path, query) = path.split_once('?').unwrap_or((&path, ""));
-        let headers: HeaderMap = headers
+        let headers: http::HeaderMap = headers
             .iter()
             .map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap()))
             .collect();
-        let method = method.parse().unwrap();
-        let entry = table.find(&RequestView { host, path, query, method: &method, headers: &headers })?;
+        let (method, client) = (method.parse().unwrap(), [127, 0, 0, 1].into());
+        let (scheme, authority, method, headers) = ("https", host, &method, &headers);
+        let entry = table.find(&Call { scheme, authority, host, path, query, method, headers, client })?;
         Some(entry.target.route.name.clone())
     }
 

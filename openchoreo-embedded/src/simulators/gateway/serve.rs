@@ -1,19 +1,21 @@
 //! Answers requests on a socket of the gateway.
 //!
-//! The routing table is built when a request finds it outdated, so a cluster whose gateway nobody asks pays nothing
-//! for it. Pods are looked up at the moment of the request.
+//! The rules are built when a request finds them outdated, so a cluster whose gateway nobody asks pays nothing
+//! for them. Pods are looked up at the moment of the request.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client};
@@ -22,10 +24,13 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::answer::{self, Answer};
+use super::evaluation::Rules;
 use super::listener::{GatewayListener, GatewayProtocol};
 use super::model::Key;
 use super::observation::Observation;
-use super::routing::{Backend, RequestView, RoutingTable};
+use super::protection::Circumstances;
+use super::published::PublishedKeys;
+use super::routing::Backend;
 
 /// How long a client may take to say who it wants to talk to.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -36,11 +41,12 @@ struct Shared {
     gateway: Key,
     protocol: GatewayProtocol,
     observation: Arc<Observation>,
-    /// The table, and the state of the observation that it was built from.
-    table: Mutex<Option<(u64, Arc<RoutingTable>)>>,
+    /// The rules, and the state of the observation that they were built from.
+    rules: Mutex<Option<(u64, Arc<Rules>)>>,
+    keys: PublishedKeys,
 }
 
-/// Counts the changes that were seen, so that a table knows whether it is outdated.
+/// Counts the changes that were seen, so that rules know whether they are outdated.
 #[derive(Debug, Default)]
 pub(super) struct ChangeCounter(AtomicU64);
 
@@ -61,13 +67,14 @@ pub(super) async fn run(client: Client, listener: GatewayListener, observation: 
         gateway: listener.gateway,
         protocol: listener.protocol,
         observation,
-        table: Mutex::new(None),
+        rules: Mutex::new(None),
+        keys: PublishedKeys::default(),
     });
     let mut connections = JoinSet::new();
     loop {
         match listener.socket.accept().await {
-            Ok((stream, _)) => {
-                connections.spawn(serve_connection(stream, listener.tls.clone(), Arc::clone(&shared)));
+            Ok((stream, client)) => {
+                connections.spawn(serve_connection(stream, client.ip(), listener.tls.clone(), Arc::clone(&shared)));
             }
             Err(error) => {
                 // Out of file descriptors, usually: give connections a moment to end.
@@ -79,10 +86,15 @@ pub(super) async fn run(client: Client, listener: GatewayListener, observation: 
     }
 }
 
-async fn serve_connection(stream: TcpStream, tls: Option<tokio_rustls::TlsAcceptor>, shared: Arc<Shared>) {
+async fn serve_connection(
+    stream: TcpStream,
+    client: IpAddr,
+    tls: Option<tokio_rustls::TlsAcceptor>,
+    shared: Arc<Shared>,
+) {
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(respond(&shared, &request).await) }
+        async move { Ok::<_, Infallible>(respond(&shared, client, &request).await) }
     });
     let builder = Builder::new(TokioExecutor::new());
     let served = match tls {
@@ -98,46 +110,37 @@ async fn serve_connection(stream: TcpStream, tls: Option<tokio_rustls::TlsAccept
     }
 }
 
-async fn respond(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    let answer = answer(shared, request).await;
+async fn respond(shared: &Shared, client: IpAddr, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let answer = answer(shared, client, request).await;
     let mut response = Response::new(Full::new(Bytes::from(answer.body)));
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
     response
 }
 
-async fn answer(shared: &Shared, request: &Request<Incoming>) -> Answer {
-    let authority = request
-        .uri()
-        .authority()
-        .map(http::uri::Authority::as_str)
-        .or_else(|| request.headers().get(http::header::HOST).and_then(|value| value.to_str().ok()))
-        .unwrap_or_default();
-    let view = RequestView {
-        host: without_port(authority),
-        path: request.uri().path(),
-        query: request.uri().query().unwrap_or_default(),
-        method: request.method(),
-        headers: request.headers(),
-    };
-    let table = shared.table();
-    let Some(entry) = table.find(&view) else {
-        return answer::no_route(&table, &view);
-    };
-    if let Some(redirect) = answer::redirect(entry, &view, shared.protocol.scheme()) {
-        return redirect;
+async fn answer(shared: &Shared, client: IpAddr, request: &Request<Incoming>) -> Answer {
+    if !shared.observation.knows_policies(&shared.client).await {
+        return answer::not_ready();
     }
-    let backend = match &entry.target.backend {
-        Ok(backend) => backend,
-        Err(reason) => return answer::no_backend(entry, reason),
+    let rules = shared.rules();
+    let needed = rules.keys_needed(request, client);
+    let keys = shared.keys.get(&needed).await;
+    let (decision, call) = {
+        let mut counts = shared.observation.counts.lock();
+        let circumstances = Circumstances { client, now: Timestamp::now(), verifier: &keys, counts: &mut counts };
+        (rules.decide(request, circumstances), rules.call(request, client))
+    };
+    let (Some(entry), Some(to)) = (rules.table.find(&call), decision.destination()) else {
+        return answer::without_backend(&decision, &rules.table, &call);
+    };
+    let Ok(backend) = &entry.target.backend else {
+        return answer::without_backend(&decision, &rules.table, &call);
     };
     match selected_pods(&shared.client, backend).await {
-        Ok(pods) => answer::from_workload(entry, backend, &view, &pods),
+        Ok(pods) => answer::from_workload(entry, to, &decision.headers, &call, &pods),
         Err(error) => {
             tracing::debug!(%error, service = %backend.key, "simulated gateway cannot list pods");
-            let mut failed = answer::no_backend(entry, "its pods cannot be listed");
-            failed.status = StatusCode::BAD_GATEWAY;
-            failed
+            answer::unknown_pods()
         }
     }
 }
@@ -153,39 +156,18 @@ async fn selected_pods(client: &Client, backend: &Backend) -> Result<Vec<Pod>, k
     Ok(pods.list(&ListParams::default().labels(&labels.join(","))).await?.items)
 }
 
-/// The host of an authority; the colons of an address in brackets are not a port's.
-fn without_port(authority: &str) -> &str {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    }
-}
-
 impl Shared {
-    fn table(&self) -> Arc<RoutingTable> {
+    fn rules(&self) -> Arc<Rules> {
         let current = self.observation.changes.current();
-        let mut table = self.table.lock();
-        match &*table {
+        let mut rules = self.rules.lock();
+        match &*rules {
             Some((built, known)) if *built == current => Arc::clone(known),
             _ => {
                 let snapshot = self.observation.snapshot();
-                let fresh = Arc::new(RoutingTable::build(&snapshot, &self.gateway, self.protocol.listener_protocol()));
-                *table = Some((current, Arc::clone(&fresh)));
+                let fresh = Arc::new(Rules::build(&snapshot, &self.gateway, self.protocol));
+                *rules = Some((current, Arc::clone(&fresh)));
                 fresh
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_port_is_not_part_of_the_host() {
-        let cases = [("a.test:8443", "a.test"), ("a.test", "a.test"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]")];
-        for (authority, host) in cases {
-            assert_eq!(without_port(authority), host);
         }
     }
 }
