@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by panicking")]
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+mod admission;
 mod endpoints;
 mod gateways;
 mod golden;

@@ -94,6 +94,16 @@ fn all_schemas() -> &'static BTreeMap<&'static str, BTreeMap<String, Schema>> {
     SCHEMAS.get_or_init(|| folders.into_iter().map(|folder| (folder, schemas(folder))).collect())
 }
 
+/// An object with the defaults of its kind's newest definition, where that is at hand.
+pub(crate) fn as_stored(object: &Value) -> Value {
+    let mut stored = object.clone();
+    let newest = all_schemas().get("third-party-crds-latest");
+    if let Some(schema) = newest.and_then(|schemas| schemas.get(object["kind"].as_str().unwrap())) {
+        schema.apply_defaults(&mut stored);
+    }
+    stored
+}
+
 pub(crate) fn check_against_definitions(object: &Value) -> Result<(), String> {
     for (folder, schemas) in all_schemas().iter().filter(|(_, schemas)| !schemas.is_empty()) {
         let problems = problems(schemas, object);
