@@ -15,6 +15,7 @@
 //! the same planes ([`Planes`], [`Setup`], [`Proxy`]).
 
 mod ground;
+mod issuer;
 mod planes;
 mod program;
 mod proxy;

@@ -223,6 +223,11 @@ impl Ground {
 
     /// Sends an HTTPS request for a URL to the public gateway, at the address that its Service shows.
     pub(crate) async fn ask(&self, url: &str) -> anyhow::Result<request::Answer> {
+        self.ask_with(url, None).await
+    }
+
+    /// Sends such a request with a token, perhaps.
+    pub(crate) async fn ask_with(&self, url: &str, token: Option<&str>) -> anyhow::Result<request::Answer> {
         let services: Api<Service> = Api::namespaced(self.data.clone(), "choreo-system");
         let service = services.get("choreo-external-gateway").await.context("the gateway has no Service")?;
         let address = service
@@ -232,7 +237,8 @@ impl Ground {
             .context("Service `choreo-external-gateway` has no address")?;
         let port = url.parse::<http::Uri>().context("the URL does not parse")?.port_u16().unwrap_or(443);
         let gateway = SocketAddr::new(address.parse()?, port);
-        request::get(gateway, &self.gateway_authority, url).await.with_context(|| format!("no answer from {url}"))
+        let asked = request::get(gateway, &self.gateway_authority, url, token).await;
+        asked.with_context(|| format!("no answer from {url}"))
     }
 }
 

@@ -10,6 +10,7 @@ mod delivery;
 mod edits;
 mod hand_over;
 mod late_plane;
+mod protection;
 mod rest;
 mod tenants;
 mod walk;
@@ -58,6 +59,7 @@ pub fn scenarios() -> Vec<Scenario> {
         scenario!("a renamed endpoint replaces its route", SIMULATED, false, edits::renamed_endpoint),
         scenario!("a missing configuration group is waited for", SIMULATED, false, edits::configuration_group),
         scenario!("drift in the data plane is put right", SIMULATED, false, edits::drift),
+        scenario!("a protected endpoint asks for tokens", SIMULATED, false, protection::tokens),
         scenario!("a successor takes over without a gap", SIMULATED, false, hand_over::successor),
         scenario!("a mistyped track is told and nothing is built for it", SIMULATED, false, hand_over::mistyped_track),
         scenario!("a late data plane wakes everything", SIMULATED, false, late_plane::late_plane),

@@ -60,7 +60,7 @@ async fn main() -> anyhow::Result<()> {
 
     let url =
         tokio::time::timeout(PATIENCE, address(&stage)).await.context("the endpoint got no address in time")??;
-    let answer = request::get(stage.gateway, &stage.gateway_authority, &url).await?;
+    let answer = request::get(stage.gateway, &stage.gateway_authority, &url, None).await?;
     println!("{url}\nanswered {}:\n{}", answer.status, answer.body.trim_end());
 
     let namespaces = kube::Api::<k8s_openapi::api::core::v1::Namespace>::all(stage.data.clone());

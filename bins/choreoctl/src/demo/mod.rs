@@ -152,7 +152,7 @@ async fn walk(stage: &Stage, io: &mut Io, progress: &mut Progress) -> Result<Rep
         .await
         .map_err(|_| WalkError::Demo(DemoError::NoAnswer))??;
     let url = address_of(&endpoint);
-    let answer = request::get(stage.gateway, &stage.gateway_authority, &url)
+    let answer = request::get(stage.gateway, &stage.gateway_authority, &url, None)
         .await
         .map_err(|source| DemoError::Gateway { url: url.clone(), source })?;
     progress.line(io, "answered", &format!("{url} with {}", answer.status))?;

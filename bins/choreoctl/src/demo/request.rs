@@ -57,11 +57,11 @@ pub enum RequestError {
     Exchange(#[source] hyper::Error),
 }
 
-/// Asks the gateway at an address for a URL, trusting an authority given in PEM.
+/// Asks the gateway at an address for a URL, trusting an authority given in PEM, perhaps with a bearer token.
 ///
 /// # Errors
 /// There was no answer.
-pub async fn get(gateway: SocketAddr, authority: &str, url: &str) -> Result<Answer, RequestError> {
+pub async fn get(gateway: SocketAddr, authority: &str, url: &str, token: Option<&str>) -> Result<Answer, RequestError> {
     let wrong = || RequestError::Url { url: url.to_owned() };
     let uri: Uri = url.parse().map_err(|_| wrong())?;
     let host = uri.host().ok_or_else(wrong)?.to_owned();
@@ -79,10 +79,12 @@ pub async fn get(gateway: SocketAddr, authority: &str, url: &str) -> Result<Answ
         hyper::client::conn::http1::handshake(TokioIo::new(tls)).await.map_err(RequestError::Exchange)?;
     let connection = tokio::spawn(connection);
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let request = http::Request::get(path)
-        .header(http::header::HOST, authority_part)
-        .body(Empty::<Bytes>::new())
-        .map_err(|_| wrong())?;
+    let request = http::Request::get(path).header(http::header::HOST, authority_part);
+    let request = match token {
+        Some(token) => request.header(http::header::AUTHORIZATION, format!("Bearer {token}")),
+        None => request,
+    };
+    let request = request.body(Empty::<Bytes>::new()).map_err(|_| wrong())?;
     let response = sender.send_request(request).await.map_err(RequestError::Exchange)?;
     let status = response.status().as_u16();
     let simulated = response.headers().contains_key("x-openchoreo-simulated");
