@@ -598,6 +598,21 @@ fn a_policy_that_is_not_understood_in_full_lets_nobody_in() {
     assert_eq!(World::of(&[route("web", json!({})), policy]).ask("GET", "/", &[]), 0);
 }
 
+#[test]
+fn policies_of_other_kinds_close_what_they_may_decide_about() {
+    let with = |kind: &str, spec: Value, place: Value| {
+        let mut policy = policy(kind, "p", spec);
+        policy["spec"]["targetRefs"] = json!([place]);
+        World::of(&[route("web", json!({})), policy]).ask("GET", "/", &[])
+    };
+    let (gateway, web) = (|| target("Gateway", "public"), || target("HTTPRoute", "web"));
+    assert_eq!(with("ClientTrafficPolicy", json!({ "tls": { "clientValidation": {} } }), gateway()), 500);
+    assert_eq!(with("ClientTrafficPolicy", json!({ "clientIPDetection": {} }), gateway()), 500);
+    assert_eq!(with("ClientTrafficPolicy", json!({ "timeout": {}, "http2": {} }), gateway()), 0);
+    assert_eq!(with("EnvoyExtensionPolicy", json!({ "extProc": [] }), web()), 500);
+    assert_eq!(with("EnvoyExtensionPolicy", json!({ "extProc": [] }), target("HTTPRoute", "other")), 0);
+}
+
 /// Any JSON, with the words of policies among its names.
 fn garbage() -> impl Strategy<Value = Value> {
     let words = "jwt|cors|rules|authorization|apiKeyAuth|providers|name|principal|clientCIDRs|action|spec|[a-z]{1,4}";
@@ -650,12 +665,12 @@ fn places(value: &Value, at: String, found: &mut Vec<String>) {
 
 proptest! {
     #[test]
-    fn no_object_makes_the_evaluation_fail(objects in proptest::collection::vec((0..11_usize, garbage(), garbage()), 0..6)) {
+    fn no_object_makes_the_evaluation_fail(objects in proptest::collection::vec((0..13_usize, garbage(), garbage()), 0..6)) {
         let kinds = [
             (GATEWAY_API, "GatewayClass"), (GATEWAY_API, "Gateway"), (GATEWAY_API, "HTTPRoute"),
             ("gateway.networking.k8s.io/v1beta1", "ReferenceGrant"), (ENVOY, "SecurityPolicy"),
             (ENVOY, "BackendTrafficPolicy"), (ENVOY, "HTTPRouteFilter"), ("v1", "Namespace"), ("v1", "Service"),
-            ("v1", "Secret"), ("v1", "ConfigMap"),
+            ("v1", "Secret"), ("v1", "ConfigMap"), (ENVOY, "ClientTrafficPolicy"), (ENVOY, "EnvoyExtensionPolicy"),
         ];
         let made = objects.into_iter().map(|(kind, spec, metadata)| {
             let (api, kind) = kinds[kind];

@@ -29,6 +29,8 @@ pub(super) struct Snapshot {
     pub(super) services: BTreeMap<Key, Arc<Service>>,
     pub(super) security_policies: BTreeMap<Key, Arc<Policy>>,
     pub(super) traffic_policies: BTreeMap<Key, Arc<Policy>>,
+    pub(super) client_policies: BTreeMap<Key, Arc<Policy>>,
+    pub(super) extension_policies: BTreeMap<Key, Arc<Policy>>,
     pub(super) filters: BTreeMap<Key, Arc<HttpRouteFilter>>,
     pub(super) secrets: BTreeMap<Key, Arc<Secret>>,
     pub(super) config_maps: BTreeMap<Key, Arc<ConfigMap>>,

@@ -82,6 +82,8 @@ impl Objects {
                 }
                 ("gateway.envoyproxy.io", "SecurityPolicy") => snapshot.security_policies.extend(parsed(object)),
                 ("gateway.envoyproxy.io", "BackendTrafficPolicy") => snapshot.traffic_policies.extend(parsed(object)),
+                ("gateway.envoyproxy.io", "ClientTrafficPolicy") => snapshot.client_policies.extend(parsed(object)),
+                ("gateway.envoyproxy.io", "EnvoyExtensionPolicy") => snapshot.extension_policies.extend(parsed(object)),
                 ("gateway.envoyproxy.io", "HTTPRouteFilter") => snapshot.filters.extend(parsed(object)),
                 ("", "Namespace") => {
                     if let Some((key, namespace)) = parsed(object) {

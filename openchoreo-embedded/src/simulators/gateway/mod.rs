@@ -8,8 +8,9 @@
 //! which policies are in force, `control` writes statuses and proxy Services, `routing` finds the rule for a request,
 //! `protection` holds the request against policies, `filters` reads what a rule does besides, `evaluation` puts these
 //! together, `answer` words the answer, and `listener`, `published` and `serve` are the sockets and the keys.
-//! Not simulated: traffic to containers, weights, mirrors, time-outs, certificates of Secrets, and kinds of Envoy Gateway
-//! other than SecurityPolicy, BackendTrafficPolicy and HTTPRouteFilter.
+//! Not simulated: traffic to containers, weights, mirrors, time-outs, certificates of Secrets. Of Envoy Gateway's kinds
+//! SecurityPolicy, BackendTrafficPolicy and HTTPRouteFilter are evaluated; ClientTrafficPolicy and EnvoyExtensionPolicy
+//! close what they apply to when they may decide about requests; others are not looked at.
 
 mod answer;
 mod attachment;

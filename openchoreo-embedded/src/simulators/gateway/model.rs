@@ -57,6 +57,14 @@ pub(super) fn traffic_policies() -> ApiResource {
     resource(ENVOY_GROUP, "v1alpha1", "BackendTrafficPolicy", "backendtrafficpolicies")
 }
 
+pub(super) fn client_policies() -> ApiResource {
+    resource(ENVOY_GROUP, "v1alpha1", "ClientTrafficPolicy", "clienttrafficpolicies")
+}
+
+pub(super) fn extension_policies() -> ApiResource {
+    resource(ENVOY_GROUP, "v1alpha1", "EnvoyExtensionPolicy", "envoyextensionpolicies")
+}
+
 pub(super) fn route_filters() -> ApiResource {
     resource(ENVOY_GROUP, "v1alpha1", "HTTPRouteFilter", "httproutefilters")
 }

@@ -18,8 +18,9 @@ use parking_lot::Mutex;
 use super::super::observe::{Change, observe, observe_custom};
 use super::attachment::Snapshot;
 use super::model::{
-    EnvoyProxy, Gateway, GatewayClass, HttpRoute, HttpRouteFilter, Key, Policy, ReferenceGrant, envoy_proxies,
-    gateway_classes, gateways, http_routes, reference_grants, route_filters, security_policies, traffic_policies,
+    EnvoyProxy, Gateway, GatewayClass, HttpRoute, HttpRouteFilter, Key, Policy, ReferenceGrant, client_policies,
+    envoy_proxies, extension_policies, gateway_classes, gateways, http_routes, reference_grants, route_filters,
+    security_policies, traffic_policies,
 };
 use super::protection::RequestCounts;
 use super::serve::ChangeCounter;
@@ -37,10 +38,12 @@ pub(super) struct Observation {
     services: Store<Service>,
     security_policies: Store<Policy>,
     traffic_policies: Store<Policy>,
+    client_policies: Store<Policy>,
+    extension_policies: Store<Policy>,
     filters: Store<HttpRouteFilter>,
     secrets: Store<Secret>,
     config_maps: Store<ConfigMap>,
-    /// The requests that limits count; sockets of one Gateway count together.
+    /// The requests that limits count; those of one Gateway are counted together, whatever the socket.
     pub(super) counts: Mutex<RequestCounts>,
     /// Moves with every change of a cache.
     pub(super) changes: ChangeCounter,
@@ -74,6 +77,8 @@ impl Observation {
         let (services, service_changes) = observe(Api::all(client.clone()), (), now());
         let (security_policies, security_changes) = observe_custom(client, &security_policies());
         let (traffic_policies, traffic_changes) = observe_custom(client, &traffic_policies());
+        let (client_policies, client_changes) = observe_custom(client, &client_policies());
+        let (extension_policies, extension_changes) = observe_custom(client, &extension_policies());
         let (filters, filter_changes) = observe_custom(client, &route_filters());
         let (secrets, secret_changes) = observe(Api::all(client.clone()), (), now());
         let (config_maps, map_changes) = observe(Api::all(client.clone()), (), now());
@@ -88,6 +93,8 @@ impl Observation {
             services,
             security_policies,
             traffic_policies,
+            client_policies,
+            extension_policies,
             filters,
             secrets,
             config_maps,
@@ -106,6 +113,8 @@ impl Observation {
             traffic_changes.map(|change| one(change, of_namespace)).boxed(),
             secret_changes.map(|change| one(change, of_namespace)).boxed(),
             map_changes.map(|change| one(change, of_namespace)).boxed(),
+            client_changes.map(|_| Affected::Nothing).boxed(),
+            extension_changes.map(|_| Affected::Nothing).boxed(),
             filter_changes.map(|_| Affected::Nothing).boxed(),
         ]);
         let counted = Arc::clone(&observation);
@@ -124,6 +133,8 @@ impl Observation {
             services: named(&self.services),
             security_policies: by_key(&self.security_policies),
             traffic_policies: by_key(&self.traffic_policies),
+            client_policies: by_key(&self.client_policies),
+            extension_policies: by_key(&self.extension_policies),
             filters: by_key(&self.filters),
             secrets: named(&self.secrets),
             config_maps: named(&self.config_maps),
@@ -133,7 +144,12 @@ impl Observation {
     /// Whether all policies were seen. A kind that is not installed has none; one that is has to be listed first, lest a
     /// route be taken for an open one.
     pub(super) async fn knows_policies(&self, client: &Client) -> bool {
-        let stores = [(&self.security_policies, security_policies()), (&self.traffic_policies, traffic_policies())];
+        let stores = [
+            (&self.security_policies, security_policies()),
+            (&self.traffic_policies, traffic_policies()),
+            (&self.client_policies, client_policies()),
+            (&self.extension_policies, extension_policies()),
+        ];
         for (store, resource) in stores {
             if store.wait_until_ready().now_or_never().is_none() && !is_absent(client, &resource).await {
                 return false;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::super::conditions::WantedCondition;
 use super::attachment::Snapshot;
 use super::model::{GATEWAY_GROUP, HttpRoute, Key, Policy};
-use super::protection::{Guard, InForce, Limits, References, Security};
+use super::protection::{Guard, InForce, Limits, References, Security, client_problem, extension_problem};
 
 /// What a policy may apply to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -212,20 +212,36 @@ fn selected(key: &Key, selector: &Value, snapshot: &Snapshot) -> Vec<Target> {
     }
 }
 
+/// Policies of a kind that is not evaluated, except for whether it may decide about requests.
+#[derive(Debug)]
+struct Other<'s> {
+    kind: &'static str,
+    policies: &'s BTreeMap<Key, Arc<Policy>>,
+    targets: Targets,
+    problem: fn(&Value) -> Option<String>,
+}
+
 /// All policies as they are in force, each read once.
 #[derive(Debug)]
 pub(super) struct Policies<'s> {
     snapshot: &'s Snapshot,
     security: Targets,
     traffic: Targets,
+    others: [Other<'s>; 2],
     read_security: BTreeMap<Key, InForce<Security>>,
     read_limits: BTreeMap<Key, InForce<Limits>>,
 }
 
 impl<'s> Policies<'s> {
     pub(super) fn of(snapshot: &'s Snapshot) -> Self {
+        let other =
+            |kind, policies, problem| Other { kind, policies, targets: Targets::of(policies, snapshot), problem };
         Self {
             snapshot,
+            others: [
+                other("ClientTrafficPolicy", &snapshot.client_policies, client_problem),
+                other("EnvoyExtensionPolicy", &snapshot.extension_policies, extension_problem),
+            ],
             security: Targets::of(&snapshot.security_policies, snapshot),
             traffic: Targets::of(&snapshot.traffic_policies, snapshot),
             read_security: BTreeMap::new(),
@@ -251,7 +267,15 @@ impl<'s> Policies<'s> {
             Ok(key) => key.map(|key| (key.clone(), self.limits(&key))),
             Err(key) => key.map(|key| (key, Arc::new(Err(differing())))),
         };
-        Guard { security, limits }
+        let other = self.others.iter().find_map(|other| {
+            let governing = listeners.iter().filter_map(|at| other.targets.governing(route, rule, gateway, at));
+            let mut problems = governing.filter_map(|key| {
+                let problem = (other.problem)(&other.policies.get(key)?.spec)?;
+                Some((other.kind, key.clone(), problem))
+            });
+            problems.next()
+        });
+        Guard { security, limits, other }
     }
 
     fn security(&mut self, key: &Key) -> InForce<Security> {

@@ -116,7 +116,8 @@ impl RoutingTable {
                 let guard = policies.guard(key, rule.name.as_deref(), gateway, listeners);
                 for (match_index, one) in matches.iter().enumerate() {
                     // A match that cannot be compiled made the route unaccepted before it came here.
-                    if let Ok(entry) = Entry::compile(one, route, (rule_index, match_index), &target, &guard, host) {
+                    let place = format!("{gateway} {host}");
+                    if let Ok(entry) = Entry::compile(one, route, (rule_index, match_index), &target, &guard, &place) {
                         self.by_host.entry(host.clone()).or_default().push(entry);
                     }
                 }
@@ -167,7 +168,7 @@ impl Entry {
         position: (usize, usize),
         target: &Arc<Target>,
         guard: &Guard,
-        host: &str,
+        place: &str,
     ) -> Result<Self, String> {
         let path = one.path.as_ref();
         let method = one.method.as_deref().map(str::parse).transpose();
@@ -183,7 +184,7 @@ impl Entry {
             position,
             target: Arc::clone(target),
             guard: guard.clone(),
-            counter: format!("{} {} {} {host}", target.route, position.0, position.1),
+            counter: format!("{place} {} {} {}", target.route, position.0, position.1),
         })
     }
 

@@ -14,11 +14,11 @@ use serde_json::Value;
 
 use super::addresses::AddressRange;
 use super::authorization::{PathRule, PathSpec};
-use super::{Call, Refused};
+use super::{Call, Refused, indifferent_but_for};
 use crate::simulators::gateway::matching::TextMatch;
 
 /// Fields of a BackendTrafficPolicy that change how a request is served, and not whether.
-const INDIFFERENT: [&str; 22] = [
+const INDIFFERENT: [&str; 19] = [
     "bandwidthLimit",
     "circuitBreaker",
     "compression",
@@ -34,9 +34,6 @@ const INDIFFERENT: [&str; 22] = [
     "responseOverride",
     "retry",
     "routingType",
-    "targetRef",
-    "targetRefs",
-    "targetSelectors",
     "tcpKeepalive",
     "telemetry",
     "timeout",
@@ -226,17 +223,16 @@ impl Unit {
 impl Limits {
     /// The limits of a policy's specification.
     pub(in super::super) fn read(spec: &Value) -> Result<Self, String> {
-        let fields = spec.as_object().ok_or("its specification is no object")?;
-        let decides = |(name, value): &(&String, &Value)| !value.is_null() && !INDIFFERENT.contains(&name.as_str());
-        let mut limits = Self::default();
-        for (name, value) in fields.iter().filter(decides) {
-            if name != "rateLimit" {
-                return Err(format!("`{name}` is not evaluated"));
+        // What is read here is not left over.
+        let known: Vec<&str> = INDIFFERENT.into_iter().chain(["rateLimit"]).collect();
+        indifferent_but_for(spec, &known)?;
+        let rules = match spec.get("rateLimit").filter(|limit| !limit.is_null()) {
+            None => Ok(Vec::new()),
+            Some(limit) => {
+                RateLimitSpec::deserialize(limit).map_err(|error| error.to_string()).and_then(RateLimitSpec::read)
             }
-            let spec = RateLimitSpec::deserialize(value).map_err(|error| format!("rateLimit: {error}"))?;
-            limits.rules = spec.read().map_err(|problem| format!("rateLimit: {problem}"))?;
-        }
-        Ok(limits)
+        };
+        Ok(Self { rules: rules.map_err(|problem| format!("rateLimit: {problem}"))? })
     }
 
     /// Counts a request against every limit that is for it.

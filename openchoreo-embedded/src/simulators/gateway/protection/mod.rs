@@ -8,7 +8,8 @@
 //!
 //! The order of the checks is that of Envoy Gateway's filters: cross-origin rules, API keys, tokens, authorization,
 //! limits. Not evaluated, and so refused: `oidc`, `extAuth`, `basicAuth`, `csrf`, `mergeType`, CEL and places of the
-//! world in `authorization`, costs, faults on purpose.
+//! world in `authorization`, costs, faults on purpose; and what other kinds of policies have that may decide about
+//! requests.
 
 mod addresses;
 mod api_keys;
@@ -144,6 +145,30 @@ impl References<'_> {
     }
 }
 
+/// Fields of a ClientTrafficPolicy that change how a request is served, and neither whether nor whose it is.
+const INDIFFERENT_TO_CLIENTS: [&str; 7] =
+    ["connection", "healthCheck", "http1", "http2", "http3", "tcpKeepalive", "timeout"];
+
+/// Why a ClientTrafficPolicy is not understood: only what makes no difference to who is let in is.
+pub(super) fn client_problem(spec: &Value) -> Option<String> {
+    indifferent_but_for(spec, &INDIFFERENT_TO_CLIENTS).err()
+}
+
+/// Why an EnvoyExtensionPolicy is not understood: whatever it has may answer in the place of the backend.
+pub(super) fn extension_problem(spec: &Value) -> Option<String> {
+    indifferent_but_for(spec, &[]).err()
+}
+
+/// Refuses a specification with other fields than its targets and those that are known.
+fn indifferent_but_for(spec: &Value, known: &[&str]) -> Result<(), String> {
+    let fields = spec.as_object().ok_or("its specification is no object")?;
+    let is_known = |name: &str| ["targetRef", "targetRefs", "targetSelectors"].contains(&name) || known.contains(&name);
+    match fields.iter().find(|(name, value)| !value.is_null() && !is_known(name)) {
+        Some((name, _)) => Err(format!("`{name}` is not evaluated")),
+        None => Ok(()),
+    }
+}
+
 /// The specification of a SecurityPolicy, in full.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -217,6 +242,8 @@ pub(super) type InForce<P> = Arc<Result<P, String>>;
 pub(super) struct Guard {
     pub(super) security: Option<(Key, InForce<Security>)>,
     pub(super) limits: Option<(Key, InForce<Limits>)>,
+    /// A policy of another kind that is not understood, and why.
+    pub(super) other: Option<(&'static str, Key, String)>,
 }
 
 /// What a guard says to a request.
@@ -295,6 +322,9 @@ impl Guard {
         circumstances: &mut Circumstances<'_>,
         headers: &mut HeaderMap,
     ) -> Result<Passing, Refused> {
+        if let Some((kind, key, problem)) = &self.other {
+            return Err(invalid(kind, key, problem));
+        }
         if let Some((key, security)) = &self.security {
             let security = security.as_ref().as_ref().map_err(|problem| invalid("SecurityPolicy", key, problem))?;
             if let Some(cors) = security.cors.as_ref().filter(|_| served == Served::Forwarded) {
