@@ -599,6 +599,26 @@ fn a_policy_that_is_not_understood_in_full_lets_nobody_in() {
 }
 
 #[test]
+fn no_way_of_writing_a_path_leads_around_its_protection() {
+    let world = World::of(&[
+        route("open", json!({ "matches": [{ "path": { "value": "/open" } }] })),
+        route("web", json!({ "matches": [{ "path": { "value": "/in" } }] })),
+        security(json!({ "authorization": { "defaultAction": "Deny" } })),
+    ]);
+    assert_eq!(world.ask("GET", "/open/a", &[]), 0);
+    for path in ["/in", "/open/../in", "/open/%2e%2E/in", "//in", "/./in", "/%69n", "/open/..%5Cin", "/open%2F..%2Fin"]
+    {
+        let status = world.ask("GET", path, &[]);
+        assert!([403, 307].contains(&status), "{status} for {path}");
+    }
+    for (path, location) in [("/open%2Fin?a", "/open/in?a"), ("/%2Felsewhere.example", "/elsewhere.example")] {
+        let sent = world.decide(&request("GET", path, &[]), "192.0.2.1");
+        let (status, location) = (StatusCode::TEMPORARY_REDIRECT, location.to_owned());
+        assert_eq!(sent.outcome, Outcome::Redirected { status, location });
+    }
+}
+
+#[test]
 fn policies_of_other_kinds_close_what_they_may_decide_about() {
     let with = |kind: &str, spec: Value, place: Value| {
         let mut policy = policy(kind, "p", spec);

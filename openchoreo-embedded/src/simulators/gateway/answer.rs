@@ -177,7 +177,7 @@ mod tests {
             verifier: &KeySets::default(),
             counts: &mut RequestCounts::default(),
         };
-        let call = rules.call(&request, circumstances.client);
+        let call = rules.call(&request, path, circumstances.client);
         let entry = rules.table.find(&call);
         let decision = rules.decide_call(&call, entry, &mut circumstances);
         match (entry, decision.destination()) {

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::attachment::Snapshot;
 use super::listener::GatewayProtocol;
 use super::model::Key;
+use super::paths::{normalized, with_slashes};
 use super::protection::{Call, Circumstances, Passing, Served};
 use super::routing::{Entry, RoutingTable};
 
@@ -227,22 +228,31 @@ impl Rules {
         Self { table: RoutingTable::build(snapshot, gateway, protocol.listener_protocol()), protocol }
     }
 
-    /// Decides about a request. Its host is that of its URI or else of its header.
+    /// Decides about a request. Its host is that of its URI or else of its header; its path is brought into one form first,
+    /// and a client that escaped a slash is sent to the path with the slash.
     pub fn decide<B>(&self, request: &Request<B>, mut circumstances: Circumstances<'_>) -> Decision {
-        let call = self.call(request, circumstances.client);
+        if let Some(path) = with_slashes(request.uri().path()) {
+            let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+            let status = StatusCode::TEMPORARY_REDIRECT;
+            let outcome = Outcome::Redirected { status, location: format!("{}{query}", normalized(&path)) };
+            return Decision { rule: None, outcome, headers: HeaderMap::new() };
+        }
+        let path = normalized(request.uri().path());
+        let call = self.call(request, &path, circumstances.client);
         self.decide_call(&call, self.table.find(&call), &mut circumstances)
     }
 
     /// The URLs of the keys that a decision about a request depends on.
     pub(super) fn keys_needed<B>(&self, request: &Request<B>, client: IpAddr) -> Vec<String> {
-        let entry = self.table.find(&self.call(request, client));
+        let path = normalized(request.uri().path());
+        let entry = self.table.find(&self.call(request, &path, client));
         let security = entry.and_then(|entry| entry.guard.security.as_ref());
         let security = security.and_then(|(_, security)| security.as_ref().as_ref().ok());
         security.into_iter().flat_map(|security| security.remote_keys()).map(str::to_owned).collect()
     }
 
-    /// A request as it is looked at.
-    pub(super) fn call<'r, B>(&self, request: &'r Request<B>, client: IpAddr) -> Call<'r> {
+    /// A request as it is looked at, with its normalized path.
+    pub(super) fn call<'r, B>(&self, request: &'r Request<B>, path: &'r str, client: IpAddr) -> Call<'r> {
         let in_uri = request.uri().authority().map(http::uri::Authority::as_str);
         let in_header = || request.headers().get(HOST).and_then(|value| value.to_str().ok());
         let authority = in_uri.or_else(in_header).unwrap_or_default();
@@ -250,7 +260,7 @@ impl Rules {
             scheme: self.protocol.scheme(),
             authority,
             host: without_port(authority),
-            path: request.uri().path(),
+            path,
             query: request.uri().query().unwrap_or_default(),
             method: request.method(),
             headers: request.headers(),

@@ -21,6 +21,7 @@ mod listener;
 mod matching;
 mod model;
 mod observation;
+mod paths;
 mod policies;
 mod protection;
 mod published;

@@ -28,6 +28,7 @@ use super::evaluation::Rules;
 use super::listener::{GatewayListener, GatewayProtocol};
 use super::model::Key;
 use super::observation::Observation;
+use super::paths::normalized;
 use super::protection::Circumstances;
 use super::published::PublishedKeys;
 use super::routing::Backend;
@@ -125,10 +126,11 @@ async fn answer(shared: &Shared, client: IpAddr, request: &Request<Incoming>) ->
     let rules = shared.rules();
     let needed = rules.keys_needed(request, client);
     let keys = shared.keys.get(&needed).await;
+    let path = normalized(request.uri().path());
     let (decision, call) = {
         let mut counts = shared.observation.counts.lock();
         let circumstances = Circumstances { client, now: Timestamp::now(), verifier: &keys, counts: &mut counts };
-        (rules.decide(request, circumstances), rules.call(request, client))
+        (rules.decide(request, circumstances), rules.call(request, &path, client))
     };
     let (Some(entry), Some(to)) = (rules.table.find(&call), decision.destination()) else {
         return answer::without_backend(&decision, &rules.table, &call);
