@@ -170,9 +170,17 @@ async fn write_policies(
     now: Timestamp,
 ) -> Result<(), kube::Error> {
     let policies = kind.policies(snapshot);
-    let beside_gateway = |key: &Key| snapshot.gateways.keys().any(|gateway| gateway.namespace == key.namespace);
-    let touched: Vec<(&Key, &Arc<Policy>)> =
-        policies.iter().filter(|(key, _)| pending.touches_policy(key, beside_gateway(key))).collect();
+    let namespaces = pending.namespaces_of_policies().map(|mut namespaces| {
+        if !namespaces.is_empty() {
+            // A route may override what is said for its Gateway, in whatever namespace that is.
+            namespaces.extend(snapshot.gateways.keys().map(|gateway| gateway.namespace.as_str()));
+        }
+        namespaces
+    });
+    let touched: Vec<(&Key, &Arc<Policy>)> = policies
+        .iter()
+        .filter(|(key, _)| namespaces.as_ref().is_none_or(|namespaces| namespaces.contains(key.namespace.as_str())))
+        .collect();
     if touched.is_empty() {
         return Ok(());
     }

@@ -64,6 +64,17 @@ pub(super) enum Affected {
     Everything,
 }
 
+impl Affected {
+    /// The namespace whose policies may be out of date, where it is one.
+    fn namespace_of_policies(&self) -> Option<&str> {
+        match self {
+            Self::Policies(namespace) => Some(namespace),
+            Self::Route(route) => Some(&route.namespace),
+            Self::Service(_) | Self::Nothing | Self::Everything => None,
+        }
+    }
+}
+
 impl Observation {
     /// Starts watching. The stream has to be polled for the caches to fill.
     pub(super) fn start(client: &Client, controller_name: String) -> (Arc<Self>, BoxStream<'static, Affected>) {
@@ -228,14 +239,12 @@ impl Pending {
         self.affected.clear();
     }
 
-    /// Whether a policy has to be looked at. What happens to routes of other namespaces matters to those of Gateways.
-    pub(super) fn touches_policy(&self, key: &Key, is_for_gateways: bool) -> bool {
-        self.affected.iter().any(|affected| match affected {
-            Affected::Everything => true,
-            Affected::Policies(namespace) => *namespace == key.namespace || is_for_gateways,
-            Affected::Route(route) => route.namespace == key.namespace || is_for_gateways,
-            Affected::Service(_) | Affected::Nothing => false,
-        })
+    /// The namespaces whose policies have to be looked at; nothing stands for all of them.
+    pub(super) fn namespaces_of_policies(&self) -> Option<BTreeSet<&str>> {
+        if self.affected.contains(&Affected::Everything) {
+            return None;
+        }
+        Some(self.affected.iter().filter_map(Affected::namespace_of_policies).collect())
     }
 
     /// Whether a route has to be looked at.
