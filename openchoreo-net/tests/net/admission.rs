@@ -17,7 +17,7 @@ use crate::inputs;
 use crate::schemas::as_stored;
 use crate::support::{endpoint, environment_with_keys, json_of, oauth2, public, render};
 
-const CONTROLLER: &str = "example/controller";
+pub(crate) const CONTROLLER: &str = "example/controller";
 const HOST: &str = "acme-shop-cart-6e781028-development.choreoapps.localhost";
 const STYLES: [PathStyle; 2] = [PathStyle::BasePath, PathStyle::ProjectAndComponent];
 
@@ -45,7 +45,18 @@ fn rules(rendered: &[Value]) -> Rules {
 
 /// What becomes of a request at a path of the endpoint's host, perhaps with the claims of a token that counts.
 fn ask(rules: &Rules, method: &str, path: &str, claims: Option<Value>, counts: &mut RequestCounts) -> Outcome {
-    let mut request = Request::builder().method(method).uri(format!("https://{HOST}{path}"));
+    ask_at(rules, method, &format!("https://{HOST}{path}"), claims, counts)
+}
+
+/// The same at a URL.
+pub(crate) fn ask_at(
+    rules: &Rules,
+    method: &str,
+    url: &str,
+    claims: Option<Value>,
+    counts: &mut RequestCounts,
+) -> Outcome {
+    let mut request = Request::builder().method(method).uri(url);
     if let Some(claims) = claims {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         request = request.header("authorization", format!("Bearer {}.{}.AAAA", part(&json!({})), part(&claims)));
@@ -65,7 +76,7 @@ fn decide(rules: &Rules, request: http::request::Builder, counts: &mut RequestCo
 }
 
 /// The status of a refusal, or the path that the workload sees.
-fn told(outcome: Outcome) -> Result<String, u16> {
+pub(crate) fn told(outcome: Outcome) -> Result<String, u16> {
     match outcome {
         Outcome::Forwarded(to) => Ok(to.path),
         Outcome::NoRoute => Err(404),

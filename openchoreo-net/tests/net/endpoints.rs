@@ -16,19 +16,19 @@ use serde_json::{Value, json};
 
 use crate::support::{oauth2, public};
 
-fn platform() -> PlatformBuilder {
+pub(crate) fn platform() -> PlatformBuilder {
     Platform::builder().gateway(EnvoyGateway::default()).planners(planners())
 }
 
 /// An organization `acme` with a project, an environment, a data plane that answers, and nothing deployed yet.
-struct Stage {
-    offline: Offline,
+pub(crate) struct Stage {
+    pub(crate) offline: Offline,
     platform: Arc<Platform>,
-    plane: PlaneKey,
+    pub(crate) plane: PlaneKey,
 }
 
 impl Stage {
-    fn new(platform: &Arc<Platform>) -> Self {
+    pub(crate) fn new(platform: &Arc<Platform>) -> Self {
         let now: Timestamp = "2026-02-01T00:00:00Z".parse().unwrap();
         let mut offline = Offline::new(platform, now);
         let plane = PlaneKey::data_plane("acme", "plane");
@@ -70,7 +70,7 @@ impl Stage {
     }
 
     /// Writes a Deployment of a component, and puts what its planner would put into the plane.
-    fn deploy(&mut self, component: &str, environment: &str) {
+    pub(crate) fn deploy(&mut self, component: &str, environment: &str) {
         let deployment = json!({
             "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Deployment",
             "metadata": {"name": format!("{environment}-{component}"), "namespace": "acme", "labels": {
@@ -102,7 +102,7 @@ impl Stage {
     }
 
     /// Puts both Gateways into the plane, with an HTTPS listener each.
-    fn gateways(&mut self, port: i32) {
+    pub(crate) fn gateways(&mut self, port: i32) {
         for name in ["choreo-external-gateway", "choreo-internal-gateway"] {
             self.gateway(name, port);
         }
@@ -119,7 +119,7 @@ impl Stage {
         self.endpoint_of("cart", "development", name, day, "/api", visibilities);
     }
 
-    fn endpoint_of(
+    pub(crate) fn endpoint_of(
         &mut self,
         component: &str,
         environment: &str,
@@ -145,7 +145,7 @@ impl Stage {
         self.offline.apply(endpoint).unwrap();
     }
 
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.offline.settle().unwrap();
     }
 
@@ -197,6 +197,11 @@ impl Stage {
     fn ready(&self, name: &str) -> String {
         let ready = self.ready_condition(name);
         format!("{} {}", ready["status"].as_str().unwrap_or("-"), ready["reason"].as_str().unwrap_or("-"))
+    }
+
+    /// Deletes an Endpoint; what becomes of that is still to come.
+    pub(crate) fn begin_deletion(&mut self, name: &str) {
+        self.offline.delete(&PlaneKey::Control, &ObjectKey::of::<Endpoint>("acme", name));
     }
 
     fn exists(&self, name: &str) -> bool {

@@ -8,6 +8,7 @@ mod endpoints;
 mod gateways;
 mod golden;
 mod inputs;
+mod openings;
 mod policies;
 mod schemas;
 mod support;
