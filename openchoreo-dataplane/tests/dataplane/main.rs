@@ -1,17 +1,10 @@
-//! The behaviour of this crate: renderers against recorded cases, planners against whole platforms without a cluster.
+//! The behaviour of this crate: whole cases of renderers, planners against whole platforms without a cluster.
 
-#![allow(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod cases;
 mod deletion;
 mod deployment;
-mod golden;
 mod health;
 mod images;
 mod isolation;

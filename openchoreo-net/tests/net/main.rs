@@ -6,7 +6,6 @@
 mod admission;
 mod endpoints;
 mod gateways;
-mod golden;
 mod inputs;
 mod openings;
 mod policies;
