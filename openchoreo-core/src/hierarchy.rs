@@ -22,7 +22,7 @@ use openchoreo_types::v1alpha1::{
 use crate::conditions::{CommonReason, Finding};
 use crate::kind::{ObjectKey, PlaneKey};
 use crate::labels;
-use crate::naming::{CellId, ComponentId, LabelValue};
+use crate::naming::{CellId, ComponentId, LabelValue, NamingScheme};
 use crate::planner::PlanContext;
 use crate::world::Select;
 use crate::world::indexes::INDEX_COMPONENT;
@@ -349,6 +349,20 @@ pub fn children_of(namespace: &str, component: &str) -> Select {
 /// The name that a track goes by.
 pub fn track_name(track: &DeploymentTrack) -> &str {
     label_of(track, labels::NAME).unwrap_or_else(|| name_of(track))
+}
+
+/// The part of names that an object is for a scheme: the name that it goes by, or that of the object.
+pub fn part_of<'a, K: Resource<DynamicType = ()>>(
+    naming: &dyn NamingScheme,
+    goes_by: &'a str,
+    object: &'a K,
+) -> &'a str {
+    if naming.reads_object_names() { name_of(object) } else { goes_by }
+}
+
+/// The part of names that a track is for a scheme.
+pub fn track_part<'a>(naming: &dyn NamingScheme, track: &'a DeploymentTrack) -> &'a str {
+    part_of(naming, track_name(track), track)
 }
 
 /// The labels of an object that is made for a component: its identity, and its own name.

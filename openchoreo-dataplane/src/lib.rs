@@ -27,6 +27,7 @@ use openchoreo_core::extension::ComponentRenderer;
 use openchoreo_core::planner::AnyPlanner;
 
 pub use parts::WorkloadSettings;
+pub use parts::style::WorkloadStyle;
 
 /// The shipped renderers with the default settings.
 pub fn builtin_renderers() -> Vec<Arc<dyn ComponentRenderer>> {

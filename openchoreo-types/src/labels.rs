@@ -64,6 +64,9 @@ pub mod annotations {
     pub const DESCRIPTION: &str = "openchoreo.dev/description";
     /// How far an endpoint that is made for a component may be reached: `project`, `organization` or `public`.
     pub const VISIBILITY: &str = "openchoreo.dev/visibility";
+    /// On a Component of a platform that writes workloads as upstream does: `full` has its pods written as this platform
+    /// does, confined and with all that was written for them. It replaces them.
+    pub const POD_TEMPLATE: &str = "openchoreo.dev/pod-template";
     /// Whether a deployment track deploys by itself, as command lines write it.
     pub const AUTO_DEPLOY: &str = "openchoreo.dev/auto-deploy";
     /// On a Secret with [`PLANE_CREDENTIALS`](super::PLANE_CREDENTIALS): the servers that it may be sent to, as `host`

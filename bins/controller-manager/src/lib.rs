@@ -17,10 +17,11 @@ use openchoreo_core::client::{PlaneHosts, of_config};
 use openchoreo_core::engine::core::CoreSettings;
 use openchoreo_core::engine::{Engine, EngineError, EngineHandle, EngineSettings, LeaderSettings};
 use openchoreo_core::labels::Installation;
-use openchoreo_core::naming::ImagePrefix;
+use openchoreo_core::naming::{CompatNaming, ImagePrefix, UpstreamHostnames};
 use openchoreo_core::platform::{ImageRules, Platform, PlatformBuilder, PlatformSettings};
-use openchoreo_dataplane::WorkloadSettings;
 use openchoreo_dataplane::parts::vault::VaultPrefix;
+use openchoreo_dataplane::{WorkloadSettings, WorkloadStyle};
+use openchoreo_net::{EnvoyGateway, PathStyle};
 use prometheus_client::registry::Registry;
 use uuid::Uuid;
 
@@ -55,14 +56,20 @@ pub struct Args {
     /// control plane's namespace `kube-system`, unless said. A control plane that was restored elsewhere needs the old one
     #[arg(long, value_name = "TEXT")]
     pub installation: Option<String>,
+    /// Run planes that another system has filled, without touching what runs there: names, hosts, labels, selectors and
+    /// pods are written as that system writes them; see docs/takeover.md for what pods lack then
+    #[arg(long, value_name = "SYSTEM")]
+    pub compatible_with: Option<System>,
     /// Namespace of the platform's own objects in every plane
     #[arg(long, default_value = "choreo-system")]
     pub system_namespace: String,
     /// Gateway for public routes
     #[arg(long, default_value = "choreo-external-gateway", value_parser = network::gateway)]
+    #[arg(default_value_if("compatible_with", System::OPENCHOREO, "gateway-external"))]
     pub external_gateway: String,
     /// Gateway for routes within an organization; with `{organization}` in its name, each organization has one of its own
     #[arg(long, default_value = "choreo-internal-gateway", value_parser = network::gateway_or_pattern)]
+    #[arg(default_value_if("compatible_with", System::OPENCHOREO, "gateway-internal"))]
     pub internal_gateway: String,
     /// Domain of public hosts where the DataPlane names none
     #[arg(long, default_value = "choreoapps.localhost")]
@@ -109,6 +116,17 @@ pub struct Args {
     pub network: NetworkArgs,
 }
 
+/// A system that planes may have been filled by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum System {
+    /// OpenChoreo as it is released upstream
+    Openchoreo,
+}
+
+impl System {
+    const OPENCHOREO: &str = "openchoreo";
+}
+
 /// Where to listen; nothing for not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address(pub Option<SocketAddr>);
@@ -150,8 +168,13 @@ impl Args {
             vault_address: self.vault_address.clone(),
             vault_role: self.vault_role.clone(),
             vault_prefix: self.vault_prefix.clone(),
+            ..WorkloadSettings::default()
         };
-        default_platform_with(builds, &workloads).settings(settings)
+        let platform = match self.compatible_with {
+            None => default_platform_with(builds, &workloads),
+            Some(System::Openchoreo) => compatible_platform(builds, workloads, self.domain.clone()),
+        };
+        platform.settings(settings)
     }
 
     /// A client of the control plane.
@@ -225,6 +248,19 @@ impl Surroundings {
 /// The platform as shipped: every renderer, engine, gateway and dialect of this workspace.
 pub fn default_platform(builds: ArgoSettings) -> PlatformBuilder {
     default_platform_with(builds, &WorkloadSettings::default())
+}
+
+/// The platform as shipped, writing what upstream OpenChoreo writes: its names, its hosts with a domain for web
+/// applications, its paths, labels, selectors and pods, so that it takes over planes that upstream has filled.
+pub fn compatible_platform(
+    builds: ArgoSettings,
+    workloads: WorkloadSettings,
+    web_application_domain: String,
+) -> PlatformBuilder {
+    default_platform_with(builds, &WorkloadSettings { style: WorkloadStyle::Upstream, ..workloads })
+        .naming(CompatNaming)
+        .hostnames(UpstreamHostnames { web_application_domain })
+        .gateway(EnvoyGateway::with_paths(PathStyle::ProjectAndComponent))
 }
 
 /// The platform as shipped, with settings of workloads.

@@ -28,6 +28,12 @@ pub trait NamingScheme: fmt::Debug + Send + Sync {
         true
     }
 
+    /// Whether tracks and configuration groups are given to it by the names of their objects, and not by those that they
+    /// go by (label `openchoreo.dev/name`). See [`part_of`](crate::hierarchy::part_of).
+    fn reads_object_names(&self) -> bool {
+        false
+    }
+
     /// The namespace of a cell in its data plane.
     fn cell_namespace(&self, cell: &CellId<'_>) -> Result<NamespaceName, NameError>;
 
@@ -297,6 +303,10 @@ pub struct CompatNaming;
 impl NamingScheme for CompatNaming {
     fn is_injective(&self) -> bool {
         false
+    }
+
+    fn reads_object_names(&self) -> bool {
+        true
     }
 
     fn cell_namespace(&self, cell: &CellId<'_>) -> Result<NamespaceName, NameError> {

@@ -8,15 +8,20 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use openchoreo_core::extension::WorkloadContext;
 use openchoreo_core::naming::ResourceName;
 
-use super::labels::selector;
 use super::metadata;
+use super::style::WorkloadStyle;
 
 /// The Deployment that runs a pod template.
-pub fn deployment(cx: &WorkloadContext<'_>, name: &ResourceName, template: PodTemplateSpec) -> Deployment {
+pub fn deployment(
+    cx: &WorkloadContext<'_>,
+    name: &ResourceName,
+    template: PodTemplateSpec,
+    style: WorkloadStyle,
+) -> Deployment {
     Deployment {
         metadata: metadata(cx, name.as_str()),
         spec: Some(DeploymentSpec {
-            selector: LabelSelector { match_labels: Some(selector(cx.labels)), ..LabelSelector::default() },
+            selector: LabelSelector { match_labels: Some(style.selector(cx.labels)), ..LabelSelector::default() },
             template,
             revision_history_limit: cx.deployment.spec.revision_history_limit,
             ..DeploymentSpec::default()

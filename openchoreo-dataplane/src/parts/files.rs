@@ -5,10 +5,10 @@
 
 use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, Volume, VolumeMount};
 use openchoreo_core::extension::{RenderError, WorkloadContext};
-use openchoreo_core::hierarchy::track_name;
+use openchoreo_core::hierarchy::track_part;
 use openchoreo_types::common::{Application, FileMount};
 
-use super::inputs::{self, Inputs, Source, application_field, group, key_source, one_of};
+use super::inputs::{self, Inputs, Origin, Source, application_field, group, key_source, one_of};
 use super::settings::{Group, Groups, Setting};
 use super::{check, environment_name};
 
@@ -28,8 +28,8 @@ pub(crate) fn gather(
     let object = inputs::object(cx);
     for (index, file) in application.file_mounts.iter().enumerate() {
         let field = application_field(&format!("fileMounts[{index}]"));
-        let mount = single(cx, &object, &field, file, groups, inputs)?;
-        inputs.mount(&object, &format!("{field}.mountPath"), mount)?;
+        let (origin, mount) = single(cx, &object, &field, file, groups, inputs)?;
+        inputs.mount(&object, &format!("{field}.mountPath"), origin, mount)?;
     }
     for (index, source) in application.file_mounts_from.iter().enumerate() {
         let field = application_field(&format!("fileMountsFrom[{index}]"));
@@ -39,8 +39,9 @@ pub(crate) fn gather(
                 let directory = path(&object, &field, &reference.mount_path)?;
                 let group = group(groups, &reference.name)?;
                 for (key, setting) in &group.settings {
-                    let mount = from_setting(cx, format!("{directory}/{key}"), group, key, *setting, inputs)?;
-                    inputs.mount(&object, &field, mount)?;
+                    let path = format!("{directory}/{key}");
+                    let (origin, mount) = from_setting(cx, path, group, key, *setting, inputs)?;
+                    inputs.mount(&object, &field, origin, mount)?;
                 }
             }
             Source::Secret(reference) => {
@@ -48,7 +49,7 @@ pub(crate) fn gather(
                 let field = format!("{field}.secretRef.mountPath");
                 let directory = path(&object, &field, &reference.mount_path)?;
                 let name = inputs.stored_secret_volume(cx, &reference.name)?;
-                inputs.mount(&object, &field, read_only(name, directory, None))?;
+                inputs.mount(&object, &field, Origin::Secret, read_only(name, directory, None))?;
             }
         }
     }
@@ -62,7 +63,7 @@ fn single(
     file: &FileMount,
     groups: &Groups<'_>,
     inputs: &mut Inputs,
-) -> Result<VolumeMount, RenderError> {
+) -> Result<(Origin, VolumeMount), RenderError> {
     let mount_path = path(object, &format!("{field}.mountPath"), &file.mount_path)?;
     let from = match (&file.value, &file.value_from) {
         (Some(_), Some(_)) => {
@@ -82,7 +83,7 @@ fn single(
             inputs::secret_name(cx, groups, &field, &reference.name)?;
             inputs::secret_key(object, &field, &reference.key)?;
             let name = inputs.stored_secret_volume(cx, &reference.name)?;
-            Ok(read_only(name, mount_path, Some(&reference.key)))
+            Ok((Origin::Secret, read_only(name, mount_path, Some(&reference.key))))
         }
     }
 }
@@ -93,15 +94,18 @@ fn written(
     mount_path: String,
     content: String,
     inputs: &mut Inputs,
-) -> Result<VolumeMount, RenderError> {
+) -> Result<(Origin, VolumeMount), RenderError> {
     let naming = || RenderError::naming(format!("the file mount `{mount_path}`"));
     let volume = cx.naming.file_mount_volume(&mount_path).map_err(naming())?.into_string();
-    let config_map = cx.naming.file_mount(&cx.id, track_name(cx.track), &mount_path).map_err(naming())?.into_string();
+    let config_map =
+        cx.naming.file_mount(&cx.id, track_part(cx.naming, cx.track), &mount_path).map_err(naming())?.into_string();
     inputs.note(&["file", &mount_path, "plain", &content]);
     let source = ConfigMapVolumeSource { name: config_map.clone(), ..ConfigMapVolumeSource::default() };
-    inputs.volume(Volume { name: volume.clone(), config_map: Some(source), ..Volume::default() });
+    let backing = Volume { name: volume.clone(), config_map: Some(source), ..Volume::default() };
+    inputs.volume(Origin::Written, backing);
     inputs.contents.insert(config_map, content);
-    Ok(VolumeMount { name: volume, mount_path, sub_path: Some(CONTENT.to_owned()), ..VolumeMount::default() })
+    let sub_path = Some(CONTENT.to_owned());
+    Ok((Origin::Written, VolumeMount { name: volume, mount_path, sub_path, ..VolumeMount::default() }))
 }
 
 fn from_setting(
@@ -111,17 +115,19 @@ fn from_setting(
     key: &str,
     setting: Setting<'_>,
     inputs: &mut Inputs,
-) -> Result<VolumeMount, RenderError> {
+) -> Result<(Origin, VolumeMount), RenderError> {
+    let origin = |is_secret| Origin::Group { resource: group.resource.to_string(), is_secret };
     match setting {
         Setting::Plain(value) => {
             inputs.note(&["file", &mount_path, "plain", value]);
             let name = inputs.plain_volume(cx, group)?;
-            Ok(VolumeMount { name, mount_path, sub_path: Some(key.to_owned()), ..VolumeMount::default() })
+            let mount = VolumeMount { name, mount_path, sub_path: Some(key.to_owned()), ..VolumeMount::default() };
+            Ok((origin(false), mount))
         }
         Setting::Secret(vault_key) => {
             inputs.note(&["file", &mount_path, "secret", vault_key]);
             let name = inputs.secret_volume(cx, group)?;
-            Ok(read_only(name, mount_path, Some(key)))
+            Ok((origin(true), read_only(name, mount_path, Some(key))))
         }
     }
 }

@@ -14,6 +14,7 @@ use openchoreo_core::naming::{DnsLabel, ResourceName};
 use openchoreo_types::common::{Application, KeyRef, KeySource};
 
 use super::settings::{Group, Groups};
+use super::style::PodStyle;
 use super::{application_source, check, environment_variables, files};
 
 /// The CSI driver that mounts values of a secret store.
@@ -26,17 +27,41 @@ const SECRET_SYNC_PATH: &str = "/mnt/secrets-store";
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
     /// Environment variables: those written singly in their order, then those of whole groups by name.
-    pub variables: Vec<EnvVar>,
+    pub(crate) variables: Vec<EnvVar>,
     /// Secrets imported whole.
     pub variable_sources: Vec<EnvFromSource>,
-    /// Mounts by path.
-    pub mounts: BTreeMap<String, VolumeMount>,
-    /// Volumes by name.
-    pub volumes: BTreeMap<String, Volume>,
+    /// Mounts, in the order in which they were written, each path once.
+    mounts: Vec<(Origin, VolumeMount)>,
+    /// Volumes, in the order in which they are used first, each name once.
+    volumes: Vec<(Origin, Volume)>,
     /// Contents of files that are written in the artifact itself, by the name of their ConfigMap.
     pub contents: BTreeMap<String, String>,
     /// What a pod reads only when it starts.
     facts: BTreeSet<Vec<String>>,
+}
+
+/// Where an input comes from, in the order in which upstream gives pods their inputs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Origin {
+    /// The artifact itself.
+    Written,
+    /// A setting of a configuration group, by what the group is called in the plane.
+    Group { resource: String, is_secret: bool },
+    /// A group whose secrets are only read as variables.
+    Sync { resource: String },
+    /// A Secret that is in the data plane.
+    Secret,
+}
+
+impl Origin {
+    fn of_variable(variable: &EnvVar) -> Self {
+        let Some(from) = &variable.value_from else { return Self::Written };
+        match (&from.config_map_key_ref, &from.secret_key_ref) {
+            (Some(plain), _) => Self::Group { resource: plain.name.clone(), is_secret: false },
+            (None, Some(secret)) => Self::Group { resource: secret.name.clone(), is_secret: true },
+            (None, None) => Self::Written,
+        }
+    }
 }
 
 /// Gathers the inputs of a workload.
@@ -51,6 +76,41 @@ pub fn gather(cx: &WorkloadContext<'_>, application: &Application, groups: &Grou
 }
 
 impl Inputs {
+    /// The environment variables of a container.
+    pub fn variables(&self, pods: PodStyle) -> Vec<EnvVar> {
+        let mut variables = self.variables.clone();
+        match pods {
+            PodStyle::Full => {}
+            PodStyle::Upstream => variables.sort_by_cached_key(Origin::of_variable),
+        }
+        variables
+    }
+
+    /// The mounts of a container.
+    pub fn mounts(&self, pods: PodStyle) -> Vec<VolumeMount> {
+        let mut mounts = self.mounts.clone();
+        match pods {
+            PodStyle::Full => mounts.sort_by(|(_, one), (_, other)| one.mount_path.cmp(&other.mount_path)),
+            PodStyle::Upstream => {
+                mounts.sort_by(|(one, _), (other, _)| one.cmp(other));
+                for (_, mount) in &mut mounts {
+                    mount.read_only = None;
+                }
+            }
+        }
+        mounts.into_iter().map(|(_, mount)| mount).collect()
+    }
+
+    /// The volumes of a pod.
+    pub fn volumes(&self, pods: PodStyle) -> Vec<Volume> {
+        let mut volumes = self.volumes.clone();
+        match pods {
+            PodStyle::Full => volumes.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name)),
+            PodStyle::Upstream => volumes.sort_by(|(one, _), (other, _)| one.cmp(other)),
+        }
+        volumes.into_iter().map(|(_, volume)| volume).collect()
+    }
+
     /// A digest of the configuration behind variables and files, where there is any.
     pub fn digest(&self) -> Option<String> {
         if self.facts.is_empty() {
@@ -67,25 +127,38 @@ impl Inputs {
     }
 
     /// Adds a mount; two at one path are an error.
-    pub(crate) fn mount(&mut self, object: &str, field: &str, mount: VolumeMount) -> Result<(), RenderError> {
-        let path = mount.mount_path.clone();
-        if self.mounts.insert(path.clone(), mount).is_some() {
-            return Err(RenderError::field(object, field, format!("`{path}` is mounted twice; keep one")));
+    pub(crate) fn mount(
+        &mut self,
+        object: &str,
+        field: &str,
+        origin: Origin,
+        mount: VolumeMount,
+    ) -> Result<(), RenderError> {
+        if self.is_mounted(&mount.mount_path) {
+            let problem = format!("`{}` is mounted twice; keep one", mount.mount_path);
+            return Err(RenderError::field(object, field, problem));
         }
+        self.mounts.push((origin, mount));
         Ok(())
+    }
+
+    fn is_mounted(&self, path: &str) -> bool {
+        self.mounts.iter().any(|(_, known)| known.mount_path == path)
     }
 
     /// The volume with the plain settings of a group.
     pub(crate) fn plain_volume(&mut self, cx: &WorkloadContext<'_>, group: &Group<'_>) -> Result<String, RenderError> {
         let source = ConfigMapVolumeSource { name: group.resource.to_string(), ..ConfigMapVolumeSource::default() };
         let name = volume_name(cx, group.name, "cm")?;
-        Ok(self.volume(Volume { name: name.into_string(), config_map: Some(source), ..Volume::default() }))
+        let origin = Origin::Group { resource: group.resource.to_string(), is_secret: false };
+        Ok(self.volume(origin, Volume { name: name.into_string(), config_map: Some(source), ..Volume::default() }))
     }
 
     /// The volume with the secret settings of a group.
     pub(crate) fn secret_volume(&mut self, cx: &WorkloadContext<'_>, group: &Group<'_>) -> Result<String, RenderError> {
         let name = volume_name(cx, group.name, "csi")?;
-        Ok(self.volume(csi_volume(name, &group.resource)))
+        let origin = Origin::Group { resource: group.resource.to_string(), is_secret: true };
+        Ok(self.volume(origin, csi_volume(name, &group.resource)))
     }
 
     /// The volume with a Secret that is in the data plane.
@@ -96,27 +169,28 @@ impl Inputs {
     ) -> Result<String, RenderError> {
         let source = SecretVolumeSource { secret_name: Some(secret.to_owned()), ..SecretVolumeSource::default() };
         let name = volume_name(cx, secret, "secret")?;
-        Ok(self.volume(Volume { name: name.into_string(), secret: Some(source), ..Volume::default() }))
+        let volume = Volume { name: name.into_string(), secret: Some(source), ..Volume::default() };
+        Ok(self.volume(Origin::Secret, volume))
     }
 
     /// Has the driver keep the Secret of a group whose secrets are read as variables.
     pub(crate) fn sync_secrets(&mut self, cx: &WorkloadContext<'_>, group: &Group<'_>) -> Result<(), RenderError> {
         let name = volume_name(cx, group.name, "csi-env")?;
-        let volume = self.volume(csi_volume(name, &group.resource));
+        let origin = Origin::Sync { resource: group.resource.to_string() };
+        let volume = self.volume(origin.clone(), csi_volume(name, &group.resource));
         let mount_path = format!("{SECRET_SYNC_PATH}/{}", group.name);
-        let mount = VolumeMount {
-            name: volume,
-            mount_path: mount_path.clone(),
-            read_only: Some(true),
-            ..VolumeMount::default()
-        };
-        self.mounts.insert(mount_path, mount);
+        let mount = VolumeMount { name: volume, mount_path, read_only: Some(true), ..VolumeMount::default() };
+        if !self.is_mounted(&mount.mount_path) {
+            self.mounts.push((origin, mount));
+        }
         Ok(())
     }
 
-    pub(crate) fn volume(&mut self, volume: Volume) -> String {
+    pub(crate) fn volume(&mut self, origin: Origin, volume: Volume) -> String {
         let name = volume.name.clone();
-        self.volumes.insert(name.clone(), volume);
+        if !self.volumes.iter().any(|(_, known)| known.name == name) {
+            self.volumes.push((origin, volume));
+        }
         name
     }
 }

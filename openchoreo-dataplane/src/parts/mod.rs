@@ -19,6 +19,7 @@ pub mod scaling;
 pub mod secret_provider;
 pub mod service;
 pub mod settings;
+pub mod style;
 pub mod vault;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use openchoreo_core::extension::WorkloadContext;
 use openchoreo_core::hierarchy::name_of;
 
+use style::WorkloadStyle;
 use vault::VaultPrefix;
 
 /// What an installation may choose about its workloads.
@@ -39,6 +41,8 @@ pub struct WorkloadSettings {
     /// The path in the Vault that the secrets of an organization, project and environment must be below; none where the
     /// role alone decides what may be read.
     pub vault_prefix: Option<VaultPrefix>,
+    /// How workloads are written.
+    pub style: WorkloadStyle,
 }
 
 impl Default for WorkloadSettings {
@@ -47,6 +51,7 @@ impl Default for WorkloadSettings {
             vault_address: "http://choreo-dataplane-vault:8200".to_owned(),
             vault_role: "choreo-secret-reader-role".to_owned(),
             vault_prefix: None,
+            style: WorkloadStyle::default(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Containers may not gain privileges and run under the runtime's seccomp profile. They are not forced to run as a
 //! user other than root, since images that listen on port 80 are common, and no capability is dropped for the same
-//! reason. Pods get no token of the Kubernetes API.
+//! reason. Pods get no token of the Kubernetes API. In [upstream's style](super::style) they have none of this.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +20,7 @@ use openchoreo_types::v1alpha1::ContainerRegistry;
 use super::inputs::{self, Inputs, application_field};
 use super::labels::CONFIGURATION_DIGEST;
 use super::ports::WorkloadPort;
+use super::style::PodStyle;
 use super::{check, template_metadata};
 
 /// Name of the container.
@@ -53,11 +54,16 @@ pub fn pod_template(
     inputs: &Inputs,
     ports: &[WorkloadPort],
     restart: RestartPolicy,
+    pods: PodStyle,
 ) -> Result<PodTemplateSpec, RenderError> {
-    let annotations = inputs.digest().map(|digest| (CONFIGURATION_DIGEST.to_owned(), digest)).into_iter().collect();
+    let digest = match pods {
+        PodStyle::Full => inputs.digest(),
+        PodStyle::Upstream => None,
+    };
+    let annotations = digest.map(|digest| (CONFIGURATION_DIGEST.to_owned(), digest)).into_iter().collect();
     Ok(PodTemplateSpec {
         metadata: Some(template_metadata(cx, annotations)),
-        spec: Some(pod(cx, application, inputs, ports, restart)?),
+        spec: Some(pod(cx, application, inputs, ports, restart, pods)?),
     })
 }
 
@@ -67,17 +73,19 @@ fn pod(
     inputs: &Inputs,
     ports: &[WorkloadPort],
     restart: RestartPolicy,
+    pods: PodStyle,
 ) -> Result<PodSpec, RenderError> {
     let registry = cx.data_plane.spec.registry.as_ref();
     let pull_secret = registry.and_then(ContainerRegistry::pull_secret).map(|name| cx.naming.pull_secret(name));
     let pull_secret = pull_secret.transpose().map_err(RenderError::naming("the pull Secret"))?;
+    let is_confined = pods == PodStyle::Full;
     Ok(PodSpec {
-        containers: vec![container(cx, application, inputs, ports)?],
-        volumes: none_if_empty(inputs.volumes.values().cloned().collect()),
+        containers: vec![container(cx, application, inputs, ports, pods)?],
+        volumes: none_if_empty(inputs.volumes(pods)),
         restart_policy: Some(restart.as_str().to_owned()),
         image_pull_secrets: pull_secret.map(|name| vec![LocalObjectReference { name: name.into_string() }]),
-        automount_service_account_token: Some(false),
-        security_context: Some(PodSecurityContext {
+        automount_service_account_token: is_confined.then_some(false),
+        security_context: is_confined.then(|| PodSecurityContext {
             seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
             ..PodSecurityContext::default()
         }),
@@ -90,6 +98,7 @@ fn container(
     application: &Application,
     inputs: &Inputs,
     ports: &[WorkloadPort],
+    pods: PodStyle,
 ) -> Result<Container, RenderError> {
     let of = || format!("the image of DeployableArtifact `{}`", name_of(cx.artifact));
     cx.image.parse::<ImageReference>().map_err(RenderError::naming(of()))?;
@@ -104,17 +113,15 @@ fn container(
         name: MAIN_CONTAINER.to_owned(),
         image: Some(cx.image.to_owned()),
         args: none_if_empty(application.args.clone()),
-        env: none_if_empty(inputs.variables.clone()),
+        env: none_if_empty(inputs.variables(pods)),
         env_from: none_if_empty(inputs.variable_sources.clone()),
-        volume_mounts: none_if_empty(inputs.mounts.values().cloned().collect()),
+        volume_mounts: none_if_empty(inputs.mounts(pods)),
         ports: none_if_empty(ports.collect()),
         resources: resources(cx, application.resource_limits.as_ref())?,
         readiness_probe: probes.and_then(|probes| probes.readiness_probe.clone()),
         liveness_probe: probes.and_then(|probes| probes.liveness_probe.clone()),
-        security_context: Some(SecurityContext {
-            allow_privilege_escalation: Some(false),
-            ..SecurityContext::default()
-        }),
+        security_context: (pods == PodStyle::Full)
+            .then(|| SecurityContext { allow_privilege_escalation: Some(false), ..SecurityContext::default() }),
         ..Container::default()
     })
 }

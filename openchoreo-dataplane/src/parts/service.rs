@@ -5,12 +5,17 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use openchoreo_core::extension::WorkloadContext;
 use openchoreo_core::naming::ResourceName;
 
-use super::labels::selector;
 use super::metadata;
 use super::ports::WorkloadPort;
+use super::style::WorkloadStyle;
 
 /// The Service of a workload; nothing where it listens nowhere, since a Service must have a port.
-pub fn service(cx: &WorkloadContext<'_>, name: &ResourceName, ports: &[WorkloadPort]) -> Option<Service> {
+pub fn service(
+    cx: &WorkloadContext<'_>,
+    name: &ResourceName,
+    ports: &[WorkloadPort],
+    style: WorkloadStyle,
+) -> Option<Service> {
     if ports.is_empty() {
         return None;
     }
@@ -26,7 +31,7 @@ pub fn service(cx: &WorkloadContext<'_>, name: &ResourceName, ports: &[WorkloadP
         metadata: metadata(cx, name.as_str()),
         spec: Some(ServiceSpec {
             type_: Some("ClusterIP".to_owned()),
-            selector: Some(selector(cx.labels)),
+            selector: Some(style.selector(cx.labels)),
             ports: Some(ports.collect()),
             ..ServiceSpec::default()
         }),

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use openchoreo_core::extension::{RenderError, WorkloadContext};
+use openchoreo_core::hierarchy::{part_of, track_part};
 use openchoreo_core::naming::{CellId, ResourceName};
 use openchoreo_types::v1alpha1::{ConfigurationGroup, ConfigurationParameter, ConfigurationValue};
 
@@ -71,10 +72,11 @@ pub type Groups<'a> = BTreeMap<&'a str, Group<'a>>;
 pub fn groups<'a>(cx: &WorkloadContext<'a>, chosen: &WorkloadSettings) -> Result<Groups<'a>, RenderError> {
     let mut groups = Groups::new();
     for (name, group) in cx.configuration_groups {
-        let track = openchoreo_core::hierarchy::track_name(cx.track);
+        let track = track_part(cx.naming, cx.track);
+        let part = part_of(cx.naming, name, &**group);
         let resource = cx
             .naming
-            .configuration(&cx.id, track, name)
+            .configuration(&cx.id, track, part)
             .map_err(RenderError::naming(format!("the configuration of group `{name}`")))?;
         let settings = resolve(group, &cx.cell, chosen.vault_prefix.as_ref())?;
         groups.insert(name.as_str(), Group { name, resource, settings });

@@ -23,7 +23,7 @@ pub fn all(settings: &WorkloadSettings) -> Vec<Arc<dyn AnyPlanner>> {
         Arc::new(ConfigurationGroupPlanner::new(settings)),
         Arc::new(DeploymentTrackPlanner),
         Arc::new(DeployableArtifactPlanner),
-        Arc::new(DeploymentPlanner),
+        Arc::new(DeploymentPlanner::new(settings)),
     ]
 }
 

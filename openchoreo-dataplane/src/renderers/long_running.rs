@@ -4,7 +4,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use openchoreo_core::extension::{ComponentRenderer, Health, RenderError, WorkloadContext};
-use openchoreo_core::hierarchy::{name_of, track_name};
+use openchoreo_core::hierarchy::{name_of, track_part};
 use openchoreo_core::kind::Kind;
 use openchoreo_core::plan::Rendered;
 use openchoreo_core::world::Stored;
@@ -52,14 +52,17 @@ impl ComponentRenderer for LongRunningRenderer {
 
     fn render(&self, cx: &WorkloadContext<'_>) -> Result<Vec<Rendered>, RenderError> {
         let common = common(cx, &self.settings)?;
-        let name = cx.naming.workload(&cx.id, track_name(cx.track)).map_err(RenderError::naming("the workload"))?;
+        let name =
+            cx.naming.workload(&cx.id, track_part(cx.naming, cx.track)).map_err(RenderError::naming("the workload"))?;
         let templates = cx.artifact.spec.configuration.as_ref().map_or(&[][..], |c| &c.endpoint_templates);
         let artifact = format!("DeployableArtifact `{}`", name_of(cx.artifact));
         let ports = ports::workload_ports(&artifact, templates)?;
-        let template = pod_template(cx, &common.application, &common.inputs, &ports, RestartPolicy::Always)?;
+        let restart = RestartPolicy::Always;
+        let template = pod_template(cx, &common.application, &common.inputs, &ports, restart, common.pods)?;
+        let style = self.settings.style;
         let mut objects = common.objects;
-        objects.push(Rendered::new(&deployment::deployment(cx, &name, template)));
-        objects.extend(service::service(cx, &name, &ports).as_ref().map(Rendered::new));
+        objects.push(Rendered::new(&deployment::deployment(cx, &name, template, style)));
+        objects.extend(service::service(cx, &name, &ports, style).as_ref().map(Rendered::new));
         objects.extend(scaling::autoscaler(cx, &name, &common.application)?.as_ref().map(Rendered::new));
         Ok(objects)
     }

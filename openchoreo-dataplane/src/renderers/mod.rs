@@ -10,7 +10,8 @@ use openchoreo_core::plan::Rendered;
 use openchoreo_types::common::Application;
 
 use crate::parts::inputs::{self, Inputs};
-use crate::parts::{WorkloadSettings, application, config_map, secret_provider, settings};
+use crate::parts::style::PodStyle;
+use crate::parts::{WorkloadSettings, config_map, secret_provider, settings};
 
 pub use long_running::LongRunningRenderer;
 pub use scheduled_task::ScheduledTaskRenderer;
@@ -18,16 +19,18 @@ pub use scheduled_task::ScheduledTaskRenderer;
 /// What all component types have in common: the application section that counts, what reaches the container, and the
 /// objects that hold it.
 struct Common {
+    pods: PodStyle,
     application: Application,
     inputs: Inputs,
     objects: Vec<Rendered>,
 }
 
 fn common(cx: &WorkloadContext<'_>, chosen: &WorkloadSettings) -> Result<Common, RenderError> {
-    let application = application::effective(cx.artifact, cx.deployment);
+    let pods = chosen.style.pods(cx.component);
+    let application = pods.application(cx);
     let groups = settings::groups(cx, chosen)?;
     let inputs = inputs::gather(cx, &application, &groups)?;
     let mut objects: Vec<Rendered> = config_map::config_maps(cx, &groups, &inputs).iter().map(Rendered::new).collect();
     objects.extend(secret_provider::secret_provider_classes(cx, chosen, &groups).iter().map(Rendered::new));
-    Ok(Common { application, inputs, objects })
+    Ok(Common { pods, application, inputs, objects })
 }

@@ -3,7 +3,7 @@
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::ConfigMap;
 use openchoreo_core::extension::{ComponentRenderer, Health, RenderError, WorkloadContext};
-use openchoreo_core::hierarchy::track_name;
+use openchoreo_core::hierarchy::track_part;
 use openchoreo_core::kind::Kind;
 use openchoreo_core::plan::Rendered;
 use openchoreo_core::world::Stored;
@@ -46,9 +46,12 @@ impl ComponentRenderer for ScheduledTaskRenderer {
                 by: "scheduled tasks, of which one runs at a time".to_owned(),
             });
         }
-        let name =
-            cx.naming.cron_job(&cx.id, track_name(cx.track)).map_err(RenderError::naming("the scheduled task"))?;
-        let template = pod_template(cx, &common.application, &common.inputs, &[], RestartPolicy::Never)?;
+        let name = cx
+            .naming
+            .cron_job(&cx.id, track_part(cx.naming, cx.track))
+            .map_err(RenderError::naming("the scheduled task"))?;
+        let restart = RestartPolicy::Never;
+        let template = pod_template(cx, &common.application, &common.inputs, &[], restart, common.pods)?;
         let mut objects = common.objects;
         objects.push(Rendered::new(&cron_job::cron_job(cx, &name, &common.application, template)?));
         Ok(objects)

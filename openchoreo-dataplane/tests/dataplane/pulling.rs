@@ -141,7 +141,7 @@ fn a_plan_never_prints_what_pods_pull_with() {
     lab.apply(&component("acme", "cart"));
     let deployment = lab.control::<oc::Deployment>("acme", "cart-development").expect("it exists");
     let cx = PlanContext::new(lab.offline.world(), &platform, Timestamp::UNIX_EPOCH);
-    let plan = DeploymentPlanner.plan(&cx, &serde_json::from_value(deployment).expect("a Deployment"));
+    let plan = DeploymentPlanner::default().plan(&cx, &serde_json::from_value(deployment).expect("a Deployment"));
     let is_secret = |wanted: &&openchoreo_core::plan::Wanted| wanted.key().kind.kind == "Secret";
     assert_eq!(plan.wanted.iter().filter(is_secret).count(), 1);
     for shown in [format!("{plan:?}"), format!("{plan:#?}"), serde_json::to_string(&plan).expect("JSON")] {

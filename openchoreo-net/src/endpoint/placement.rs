@@ -16,7 +16,7 @@ use openchoreo_core::conditions::{CommonReason, Finding};
 use openchoreo_core::extension::chain;
 use openchoreo_core::hierarchy::{
     ComponentScope, EnvironmentScope, HierarchyError, children, environment_of, label_of, name_of, required_label,
-    scope_by_label,
+    scope_by_label, track_of,
 };
 use openchoreo_core::kind::ObjectKey;
 use openchoreo_core::labels::{self, plane};
@@ -104,7 +104,9 @@ pub(super) fn place(cx: &PlanContext<'_>, endpoint: &Endpoint) -> Result<Placeme
     let track = required_label(endpoint, labels::DEPLOYMENT_TRACK, "DeploymentTrack")?;
     let naming = cx.platform().naming();
     let namespace = naming.cell_namespace(&scope.cell(environment_name)).map_err(unnamed("the cell's namespace"))?;
-    let service = naming.workload(&scope.id(), track).map_err(unnamed("the Service"))?;
+    let part =
+        if naming.reads_object_names() { name_of(&*track_of(cx, &scope, track)?).to_owned() } else { track.to_owned() };
+    let service = naming.workload(&scope.id(), &part).map_err(unnamed("the Service"))?;
     let Some(deployment) = deployment else {
         let message = format!(
             "component `{}` has no Deployment `{}` in environment `{environment_name}`",

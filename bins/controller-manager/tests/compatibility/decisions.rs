@@ -3,28 +3,26 @@
 
 use std::sync::Arc;
 
-use clap::Parser as _;
-use controller_manager::Args;
 use openchoreo_core::conditions::{ConditionStatus, Finding, ReasonInfo, merge};
 use openchoreo_core::k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use openchoreo_core::k8s_openapi::jiff::Timestamp;
 use openchoreo_core::kind::PlaneKey;
-use openchoreo_core::naming::{CompatNaming, UpstreamHostnames, Visibility};
-use openchoreo_core::platform::PlatformBuilder;
+use openchoreo_core::naming::Visibility;
+use openchoreo_core::platform::Platform;
 use serde_json::{Value, json};
 
 use crate::stage::{Names, Stage};
-use crate::{Case, text};
+use crate::{Case, Start, text};
 
 /// The image of components of which only something else matters.
 const IMAGE: &str = "registry.example.com/any:1";
 
 /// What is decided in a case of these families.
-pub(crate) fn run(case: &Case) -> Option<Value> {
+pub(crate) fn run(case: &Case, start: Start) -> Option<Value> {
     match case.family.as_str() {
         "controller.need_condition_update" => Some(json!({"updateNeeded": is_update_needed(&case.input)})),
-        "legacy.endpoint_labels" => Some(endpoint_labels(&case.input, &case.expected)),
-        "legacy.visibility" => Some(visibility(&case.input, &case.expected)),
+        "legacy.endpoint_labels" => Some(endpoint_labels(&case.input, &case.expected, start)),
+        "legacy.visibility" => Some(visibility(&case.input, &case.expected, start)),
         _ => None,
     }
 }
@@ -70,7 +68,7 @@ fn finding(condition: &Value) -> Finding {
 
 /// The labels of the Endpoint that a Deployment makes of a template. The case names all but the template by what it
 /// expects.
-fn endpoint_labels(input: &Value, expected: &Value) -> Value {
+fn endpoint_labels(input: &Value, expected: &Value, start: Start) -> Value {
     let name = |label: &str| text(expected, &format!("/openchoreo.dev~1{label}")).to_owned();
     let [organization, project, environment, component, track, deployment] =
         ["organization", "project", "environment", "component", "deployment-track", "deployment"].map(name);
@@ -84,7 +82,7 @@ fn endpoint_labels(input: &Value, expected: &Value) -> Value {
     };
     let mut template = input["endpointTemplate"].clone();
     template["spec"] = json!({"type": "HTTP", "backendRef": backend()});
-    let mut stage = Stage::new(&platform(shipped()), names);
+    let mut stage = Stage::new(&platform(start), names);
     stage.deploy("Service", IMAGE, &json!({"endpointTemplates": [template]}));
     let endpoints = stage.of_kind(&PlaneKey::Control, "Endpoint");
     assert_eq!(endpoints.len(), 1, "{endpoints:#?}");
@@ -92,13 +90,13 @@ fn endpoint_labels(input: &Value, expected: &Value) -> Value {
 }
 
 /// The gateway of a visibility, or whether an endpoint is published there.
-fn visibility(input: &Value, expected: &Value) -> Value {
+fn visibility(input: &Value, expected: &Value, start: Start) -> Value {
     let visibility = match text(input, "/strategy") {
         "public" => Visibility::Public,
         "organization" => Visibility::Organization,
         other => panic!("the case asks for the visibility `{other}`"),
     };
-    let platform = platform(shipped());
+    let platform = platform(start);
     let gateway = platform.settings().gateway(visibility, NAMES.organization);
     if expected.get("gateway").is_some() {
         return json!({"gateway": gateway});
@@ -122,8 +120,7 @@ pub(crate) fn address_of_web_application(
     component: &str,
     environment: &str,
 ) -> String {
-    let compatible = shipped().naming(CompatNaming).hostnames(UpstreamHostnames::default());
-    let platform = platform(compatible);
+    let platform = platform(Start::Compatible);
     let names = Names { organization, project, component, environment, ..NAMES };
     let mut stage = Stage::new(&platform, names);
     stage.gateways(&[&platform.settings().gateway(Visibility::Public, organization)]);
@@ -150,11 +147,6 @@ fn backend() -> Value {
     json!({"type": "componentRef", "componentRef": {"port": 8080}, "basePath": "/"})
 }
 
-/// The platform of the shipped binary, started without arguments.
-fn shipped() -> PlatformBuilder {
-    Args::try_parse_from(["controller-manager"]).expect("arguments").platform()
-}
-
-fn platform(builder: PlatformBuilder) -> Arc<openchoreo_core::platform::Platform> {
-    Arc::new(builder.build().expect("the platform fits together"))
+fn platform(start: Start) -> Arc<Platform> {
+    Arc::new(start.platform().build().expect("the platform fits together"))
 }

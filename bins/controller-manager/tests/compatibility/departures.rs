@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::Start;
 use crate::compare::Difference;
 
 /// The reason of what only a whole object shows: the case records a part, and this is outside of it.
@@ -17,7 +18,9 @@ pub(crate) struct Departures {
     /// Why, by a short name: a sentence of ARCHITECTURE.md, as it stands there.
     reasons: BTreeMap<String, String>,
     /// The departures of each case; none for a case that comes out as recorded.
-    cases: BTreeMap<String, Vec<Listed>>,
+    plain: BTreeMap<String, Vec<Listed>>,
+    /// The same where what the compatible system runs is taken over.
+    compatible: BTreeMap<String, Vec<Listed>>,
 }
 
 /// A departure.
@@ -50,14 +53,22 @@ impl Departures {
     }
 
     /// The departures of a case, if the list knows it.
-    pub(crate) fn of(&self, case: &str) -> Option<&[Listed]> {
-        self.cases.get(case).map(Vec::as_slice)
+    pub(crate) fn of(&self, case: &str, start: Start) -> Option<&[Listed]> {
+        let cases = match start {
+            Start::Plain => &self.plain,
+            Start::Compatible => &self.compatible,
+        };
+        cases.get(case).map(Vec::as_slice)
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&String, &Vec<Listed>)> {
+        self.plain.iter().chain(&self.compatible)
     }
 
     /// What the list says of cases that do not exist.
     pub(crate) fn unknown_cases<'a>(&self, cases: impl Iterator<Item = &'a str>) -> Vec<String> {
         let cases: BTreeSet<&str> = cases.collect();
-        let unknown = self.cases.keys().filter(|listed| !cases.contains(listed.as_str()));
+        let unknown = self.all().map(|(listed, _)| listed).filter(|listed| !cases.contains(listed.as_str()));
         unknown.map(|listed| format!("{listed}: is listed, and there is no such case")).collect()
     }
 }
@@ -65,7 +76,7 @@ impl Departures {
 #[test]
 fn every_departure_has_a_reason_that_the_architecture_gives() {
     let departures = Departures::read();
-    let used: BTreeSet<&str> = departures.cases.values().flatten().map(|listed| listed.why.as_str()).collect();
+    let used: BTreeSet<&str> = departures.all().flat_map(|(_, listed)| listed).map(|one| one.why.as_str()).collect();
     let known: BTreeSet<&str> = departures.reasons.keys().map(String::as_str).chain([UNRECORDED]).collect();
     assert_eq!(used, known, "the reasons that are used, and those that are given");
     let architecture = include_str!("../../../../ARCHITECTURE.md");

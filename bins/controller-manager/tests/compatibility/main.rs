@@ -18,13 +18,17 @@ mod decisions;
 mod departures;
 mod routes;
 mod stage;
+mod takeover;
 mod workloads;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use clap::Parser as _;
 use compare::{Difference, differences};
+use controller_manager::Args;
 use departures::{Departures, Listed};
+use openchoreo_core::platform::PlatformBuilder;
 use serde_json::Value;
 
 /// A recorded case.
@@ -39,9 +43,29 @@ struct Case {
     expected: Value,
 }
 
+/// How the shipped binary is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    /// Without arguments.
+    Plain,
+    /// To take over what the compatible system runs.
+    Compatible,
+}
+
+impl Start {
+    /// The platform of the shipped binary.
+    fn platform(self) -> PlatformBuilder {
+        let arguments: &[&str] = match self {
+            Self::Plain => &["controller-manager"],
+            Self::Compatible => &["controller-manager", "--compatible-with=openchoreo"],
+        };
+        Args::try_parse_from(arguments).expect("arguments").platform()
+    }
+}
+
 /// What comes of a case here, in the form of what is recorded of it; nothing where the family is not known.
-fn run(case: &Case) -> Option<Value> {
-    workloads::run(case).or_else(|| routes::run(case)).or_else(|| decisions::run(case))
+fn run(case: &Case, start: Start) -> Option<Value> {
+    workloads::run(case, start).or_else(|| routes::run(case)).or_else(|| decisions::run(case, start))
 }
 
 #[test]
@@ -52,16 +76,17 @@ fn recorded_cases_come_out_as_recorded_but_for_the_listed_departures() {
     };
     let departures = Departures::read();
     let mut problems: Vec<String> = departures.unknown_cases(cases.iter().map(|case| case.id.as_str()));
-    for case in &cases {
-        let Some(actual) = run(case) else {
+    for (case, start) in cases.iter().flat_map(|case| [(case, Start::Plain), (case, Start::Compatible)]) {
+        let Some(actual) = run(case, start) else {
             problems.push(format!("{}: nothing here knows the family `{}`", case.id, case.family));
             continue;
         };
         let found = differences(case, &actual);
-        match departures.of(&case.id) {
-            Some(listed) => problems.extend(disagreement(case, &found, listed)),
-            None => problems.push(format!("{}: is in no list; it differs by\n{}", case.id, shown(&found))),
-        }
+        let problem = match departures.of(&case.id, start) {
+            Some(listed) => disagreement(case, &found, listed),
+            None => Some(format!("{}: is in no list; it differs by\n{}", case.id, shown(&found))),
+        };
+        problems.extend(problem.map(|problem| format!("{start:?}: {problem}")));
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }

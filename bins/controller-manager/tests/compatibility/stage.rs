@@ -27,6 +27,8 @@ pub(crate) struct Stage<'a> {
     names: Names<'a>,
     pub(crate) offline: Offline,
     pub(crate) plane: PlaneKey,
+    /// What the component is annotated with.
+    pub(crate) component_annotations: Value,
 }
 
 impl<'a> Stage<'a> {
@@ -35,11 +37,14 @@ impl<'a> Stage<'a> {
         let Names { organization, project, environment, .. } = names;
         let plane = PlaneKey::data_plane(organization, "plane");
         let now = Timestamp::from_second(1_700_000_000).expect("a time");
-        let mut stage = Self { names, offline: Offline::new(platform, now), plane };
+        let mut stage = Self { names, offline: Offline::new(platform, now), plane, component_annotations: json!({}) };
         stage.offline.connect(&stage.plane.clone());
         stage.apply("Organization", organization, &json!({}));
+        let hosts = json!({
+            "publicVirtualHost": "choreoapis.localhost", "organizationVirtualHost": "internal.choreoapis.localhost",
+        });
         let cluster = json!({"server": "https://plane.example", "auth": {"bearerToken": {"value": "token"}}});
-        stage.apply("DataPlane", "plane", &json!({"kubernetesCluster": cluster}));
+        stage.apply("DataPlane", "plane", &json!({"kubernetesCluster": cluster, "gateway": hosts}));
         stage.apply("Environment", environment, &json!({"dataPlaneRef": "plane", "gateway": {"dnsPrefix": "dev"}}));
         let path = json!({"sourceEnvironmentRef": environment, "targetEnvironmentRefs": []});
         stage.apply("DeploymentPipeline", "pipeline", &json!({"promotionPaths": [path]}));
@@ -52,7 +57,9 @@ impl<'a> Stage<'a> {
     pub(crate) fn deploy(&mut self, component_type: &str, image: &str, configuration: &Value) {
         let Names { project, component, track, environment, deployment, .. } = self.names;
         let spec = json!({"owner": {"projectName": project}, "type": component_type});
-        self.apply("Component", component, &spec);
+        let mut written = self.object("Component", component, &[], &spec);
+        written["metadata"]["annotations"] = self.component_annotations.clone();
+        self.put(written);
         self.apply_of_component("DeploymentTrack", &self.track_object(), track, &json!({"autoDeploy": false}));
         let target = json!({"fromImageRef": {"tag": image}});
         let spec = json!({"targetArtifact": target, "configuration": configuration});
@@ -61,6 +68,12 @@ impl<'a> Stage<'a> {
         let object = self.labelled("Deployment", &format!("{component}-{environment}"), deployment, &spec);
         self.put(object);
         self.settle();
+    }
+
+    /// A configuration group of the organization.
+    pub(crate) fn group(&mut self, name: &str, spec: &Value) {
+        let object = self.object("ConfigurationGroup", name, &[("name", name)], spec);
+        self.put(object);
     }
 
     /// The name of the track's object.

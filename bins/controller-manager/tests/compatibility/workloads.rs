@@ -9,25 +9,25 @@ use openchoreo_core::labels;
 use openchoreo_core::naming::{CellId, CompatNaming, ComponentId, NamingScheme as _};
 use openchoreo_core::plan::Rendered;
 use openchoreo_core::platform::PlatformSettings;
-use openchoreo_dataplane::WorkloadSettings;
 use openchoreo_dataplane::parts::labels::{cell_labels, workload_labels};
 use openchoreo_dataplane::parts::namespace::namespace;
 use openchoreo_dataplane::parts::ports::workload_ports;
 use openchoreo_dataplane::renderers::{LongRunningRenderer, ScheduledTaskRenderer};
+use openchoreo_dataplane::{WorkloadSettings, WorkloadStyle};
 use openchoreo_net::builtin_dialects;
 use openchoreo_types::v1alpha1 as oc;
 use serde_json::{Value, json};
 
-use crate::{Case, text};
+use crate::{Case, Start, text};
 
 /// The schedule of tasks whose case has none; not one that anybody would write as a default.
 const SCHEDULE: &str = "23 5 * * 2";
 
 /// What is rendered for a case of these families.
-pub(crate) fn run(case: &Case) -> Option<Value> {
+pub(crate) fn run(case: &Case, start: Start) -> Option<Value> {
     let input = &case.input;
     let of_kind = |kind: &str| -> Vec<Value> {
-        let objects = workload(input).into_iter().filter(|rendered| rendered.kind().kind == kind);
+        let objects = workload(input, start).into_iter().filter(|rendered| rendered.kind().kind == kind);
         objects.map(|rendered| without_kind(rendered.json())).collect()
     };
     let one = |kind: &str| {
@@ -47,7 +47,7 @@ pub(crate) fn run(case: &Case) -> Option<Value> {
         "legacy.cronjob" => one("CronJob"),
         "legacy.deployment" => one("Deployment"),
         "legacy.service" => one("Service"),
-        "legacy.pod_spec" => pod_spec(input),
+        "legacy.pod_spec" => pod_spec(input, start),
         "legacy.unique_ports" => {
             let templates: Vec<oc::EndpointTemplate> = typed(&input["endpointTemplates"]);
             let ports = workload_ports("the case", &templates).expect("ports");
@@ -85,8 +85,8 @@ fn without_kind(mut object: Value) -> Value {
     object
 }
 
-fn pod_spec(input: &Value) -> Value {
-    let objects = workload(input);
+fn pod_spec(input: &Value, start: Start) -> Value {
+    let objects = workload(input, start);
     let paths = [("Deployment", "/spec/template/spec"), ("CronJob", "/spec/jobTemplate/spec/template/spec")];
     let found = paths.iter().find_map(|(kind, path)| {
         objects.iter().find(|rendered| rendered.kind().kind == *kind)?.json().pointer(path).cloned()
@@ -95,7 +95,7 @@ fn pod_spec(input: &Value) -> Value {
 }
 
 /// Completes what the recorded inputs leave out and renders the workload.
-fn workload(input: &Value) -> Vec<Rendered> {
+fn workload(input: &Value, start: Start) -> Vec<Rendered> {
     let mut input = input.clone();
     let project = input["project"]["metadata"]["name"].clone();
     let spec = &mut input["component"]["spec"];
@@ -141,7 +141,11 @@ fn workload(input: &Value) -> Vec<Rendered> {
         configuration_groups: &groups,
         labels: &workload_labels,
     };
-    let settings = WorkloadSettings::default();
+    let style = match start {
+        Start::Plain => WorkloadStyle::Platform,
+        Start::Compatible => WorkloadStyle::Upstream,
+    };
+    let settings = WorkloadSettings { style, ..WorkloadSettings::default() };
     let rendered = if scheduled {
         ScheduledTaskRenderer::new(settings).render(&context)
     } else {

@@ -21,6 +21,8 @@ mod source;
 mod succession;
 mod withdraw;
 
+use std::sync::Arc;
+
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use openchoreo_core::conditions::{CommonReason, Finding};
 use openchoreo_core::extension::ComponentRenderer;
@@ -37,7 +39,10 @@ use openchoreo_types::v1alpha1::{
     DeploymentTrack, Endpoint, Environment,
 };
 
+use crate::parts::WorkloadSettings;
+use crate::parts::style::WorkloadStyle;
 use place::Place;
+use source::Source;
 pub(super) use succession::stands;
 
 openchoreo_core::reasons! {
@@ -67,7 +72,16 @@ type Draft = StatusDraft<DeploymentStatus>;
 
 /// Plans deployments.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct DeploymentPlanner;
+pub struct DeploymentPlanner {
+    style: WorkloadStyle,
+}
+
+impl DeploymentPlanner {
+    /// The planner for workloads with these settings.
+    pub fn new(settings: &WorkloadSettings) -> Self {
+        Self { style: settings.style }
+    }
+}
 
 impl Planner for DeploymentPlanner {
     type Object = Deployment;
@@ -104,7 +118,7 @@ impl Planner for DeploymentPlanner {
             draft.find(CommonReason::Deleting, "nothing is left to remove");
         } else {
             plan.finalizer = Finalizer::Hold(finalizers::DEPLOYMENT);
-            match deploy(cx, &mut plan, deployment, &mut draft) {
+            match deploy(cx, &mut plan, deployment, &mut draft, self.style) {
                 Ok(()) => {}
                 Err(Stop { finding, withdraw }) => {
                     draft.add(finding);
@@ -143,7 +157,13 @@ fn owner_of(deployment: &Deployment) -> Owner {
 
 /// Deploys, or says why not. Nothing is wanted before everything is known, so that a stop leaves no half of a plan; only
 /// what the artifact no longer lets in is taken away in any case.
-fn deploy(cx: &PlanContext<'_>, plan: &mut Plan, deployment: &Deployment, draft: &mut Draft) -> Result<(), Stop> {
+fn deploy(
+    cx: &PlanContext<'_>,
+    plan: &mut Plan,
+    deployment: &Deployment,
+    draft: &mut Draft,
+    style: WorkloadStyle,
+) -> Result<(), Stop> {
     let owner = owner_of(deployment);
     let place = place::place(cx, deployment)?;
     let mut aside = succession::make_way(cx, deployment, &place)?;
@@ -164,6 +184,8 @@ fn deploy(cx: &PlanContext<'_>, plan: &mut Plan, deployment: &Deployment, draft:
     let settled = withdraw::settle_planes(cx, plan, deployment, &recorded, Some(plane));
     draft.status.planes = settled.planes;
     aside.extend(settled.waiting.into_iter().map(|finding| finding.message));
+    let component = &place.scope.component;
+    aside.extend(style.pods(component).leaves_out(component, &outcome.artifact, deployment));
     draft.add(outcome.ready(cx, &aside));
     plan.wanted.extend(outcome.wanted);
     Ok(())
@@ -172,6 +194,7 @@ fn deploy(cx: &PlanContext<'_>, plan: &mut Plan, deployment: &Deployment, draft:
 /// What a Deployment comes to in its place: everything that it wants.
 struct Outcome<'p> {
     renderer: &'p dyn ComponentRenderer,
+    artifact: Arc<DeployableArtifact>,
     /// The owner of what the cell shares.
     cell: Owner,
     /// What the cell shares, then the workload, then the Endpoints.
@@ -227,5 +250,6 @@ fn outcome<'p>(
     for endpoint in &endpoints {
         wants.want(&PlaneKey::Control, &owner, endpoint);
     }
-    Ok(Outcome { renderer: source.renderer, cell, wanted: wants.wanted, first_of_workload, end_of_workload })
+    let Source { renderer, artifact, .. } = source;
+    Ok(Outcome { renderer, artifact, cell, wanted: wants.wanted, first_of_workload, end_of_workload })
 }
