@@ -7,9 +7,9 @@ use controller_manager::core::client::PlaneHosts;
 use controller_manager::core::engine::core::CoreSettings;
 use controller_manager::core::engine::{EngineHandle, EngineSettings};
 use controller_manager::core::k8s_openapi::jiff::SignedDuration;
-use controller_manager::{Listen, RunError, default_platform};
+use controller_manager::core::platform::PlatformBuilder;
+use controller_manager::{Listen, RunError};
 use kube::Client;
-use openchoreo_build::ArgoSettings;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -22,8 +22,8 @@ pub(super) struct Controllers {
 }
 
 impl Controllers {
-    pub(super) async fn start(control: Client, builds: ArgoSettings) -> anyhow::Result<Self> {
-        let platform = default_platform(builds).build().context("cannot build the platform")?;
+    pub(super) async fn start(control: Client, platform: PlatformBuilder) -> anyhow::Result<Self> {
+        let platform = platform.build().context("cannot build the platform")?;
         let settings = EngineSettings {
             request_timeout: Duration::from_secs(10),
             core: CoreSettings {

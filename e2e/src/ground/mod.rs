@@ -10,9 +10,11 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use choreoctl::install;
 use choreoctl::request;
+use clap::Parser as _;
 use controller_manager::core::engine::EngineHandle;
 use controller_manager::core::kind::Kind;
-use controller_manager::default_platform;
+use controller_manager::core::platform::PlatformBuilder;
+use controller_manager::{Args, default_platform};
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{Api, DeleteParams};
 use kube::core::NamespaceResourceScope;
@@ -100,7 +102,7 @@ impl Ground {
         let platform = default_platform(builds.clone()).build().context("cannot build the platform")?;
         let remote_kinds = platform.remote_watches().into_iter().filter(|(_, owned)| *owned).map(|(kind, _)| kind);
         let (control, data) = (planes.control.client()?, planes.data.client()?);
-        let controllers = Controllers::start(control.clone(), builds.clone()).await?;
+        let controllers = Controllers::start(control.clone(), default_platform(builds.clone())).await?;
         Ok(Self {
             lane,
             control,
@@ -154,9 +156,19 @@ impl Ground {
 
     /// Starts controllers that know nothing yet.
     pub(crate) async fn start_controllers(&self) -> anyhow::Result<()> {
+        self.start(default_platform(self.builds.clone())).await
+    }
+
+    /// Starts controllers as they are where what upstream runs is taken over.
+    pub(crate) async fn start_compatible_controllers(&self) -> anyhow::Result<()> {
+        let args = Args::try_parse_from(["controller-manager", "--compatible-with=openchoreo"])?;
+        self.start(args.platform()).await
+    }
+
+    async fn start(&self, platform: PlatformBuilder) -> anyhow::Result<()> {
         let mut controllers = self.controllers.lock().await;
         ensure!(controllers.is_none(), "the controllers run already");
-        *controllers = Some(Controllers::start(self.control.clone(), self.builds.clone()).await?);
+        *controllers = Some(Controllers::start(self.control.clone(), platform).await?);
         Ok(())
     }
 

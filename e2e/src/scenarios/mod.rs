@@ -12,6 +12,7 @@ mod hand_over;
 mod late_plane;
 mod protection;
 mod rest;
+mod takeover;
 mod tenants;
 mod walk;
 
@@ -75,6 +76,7 @@ pub fn scenarios() -> Vec<Scenario> {
         scenario!("bad manifests are refused before they are stored", EVERYWHERE, false, bad_input::refused),
         scenario!("bad references are conditions", SIMULATED, false, bad_input::conditions),
         scenario!("colliding names of two organizations do not meet", SIMULATED, false, tenants::colliding_names),
+        scenario!("what upstream runs is taken over in place", SIMULATED, true, takeover::in_place),
         scenario!("at rest nothing is requested", SIMULATED, true, rest::idle),
         scenario!("a restart converges and writes nothing at rest", SIMULATED, true, rest::restart),
     ]
