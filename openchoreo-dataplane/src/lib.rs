@@ -5,6 +5,7 @@
 //! - [`health`]: how an observed object is doing.
 //! - [`artifact`] and [`configuration`]: which image and which configuration groups an artifact means.
 //! - [`images`]: whose images a component may run, and from which registries.
+//! - [`testing`]: workloads at the edges of what a cluster takes.
 //! - [`mod@planners`]: ConfigurationGroup, DeploymentTrack, DeployableArtifact and Deployment.
 //!
 //! Pure: no network, no clock. Routes and network policies are made in `openchoreo-net`, builds in `openchoreo-build`.
@@ -19,6 +20,7 @@ pub mod images;
 pub mod parts;
 pub mod planners;
 pub mod renderers;
+pub mod testing;
 
 use std::sync::Arc;
 

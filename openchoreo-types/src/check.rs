@@ -6,6 +6,7 @@
 use std::ops::RangeInclusive;
 
 use crate::common::EndpointType;
+use crate::spelling;
 
 /// The longest path, in bytes: what a match of Gateway API takes (`HTTPPathMatch.value`).
 pub const PATH_LIMIT: usize = 1024;
@@ -13,6 +14,8 @@ pub const PATH_LIMIT: usize = 1024;
 const SCHEDULE_LIMIT: usize = 1024;
 /// The longest name of a time zone, in bytes; the longest of the database has some thirty.
 const ZONE_LIMIT: usize = 64;
+/// The names of the time zone database, one a line, as the API server of Kubernetes 1.36 brings it.
+const TIME_ZONES: &str = include_str!("time_zones.txt");
 
 /// Checks a schedule as CronJobs take it: five fields, or a name such as `@daily`.
 ///
@@ -83,19 +86,22 @@ fn cron_part(part: &str, range: &RangeInclusive<u32>, names: &[&str]) -> bool {
     step_fits && span_fits
 }
 
-/// Checks the name of a time zone as far as it can be checked without a database of zones.
+/// Checks the name of a time zone against those of the database that Kubernetes brings. A zone that came into the
+/// database later is not known here.
 ///
 /// # Errors
-/// What is wrong.
+/// What is wrong, with the zone that was probably meant.
 pub fn time_zone(name: &str) -> Result<(), String> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'+');
     if name.len() > ZONE_LIMIT {
         return Err(format!("is longer than {ZONE_LIMIT} bytes; use an IANA name such as `Europe/Zurich`"));
     }
-    if !name.is_empty() && name.bytes().all(allowed) && !name.eq_ignore_ascii_case("local") {
+    if TIME_ZONES.lines().any(|zone| zone == name) {
         return Ok(());
     }
-    Err(format!("`{name}` is not a time zone; use an IANA name such as `Europe/Zurich`"))
+    Err(match spelling::nearest(name, TIME_ZONES.lines()) {
+        Some(meant) => format!("`{name}` is not a time zone; was `{meant}` meant?"),
+        None => format!("`{name}` is not a time zone; use an IANA name such as `Europe/Zurich`"),
+    })
 }
 
 /// Checks a path as every gateway reads it: absolute, without empty or dot segments, and without encoding, since one that
@@ -199,9 +205,20 @@ mod tests {
         for good in ["Europe/Zurich", "Etc/UTC", "Etc/GMT+5", "America/Port-au-Prince"] {
             assert_eq!(time_zone(good), Ok(()), "{good}");
         }
-        for bad in ["", "local", "Local", "Europe/Zürich", "Europe Zurich", &"Z".repeat(65)] {
+        for bad in [
+            "",
+            "local",
+            "Local",
+            "Europe/Zürich",
+            "Europe Zurich",
+            "Europe/Atlantis",
+            "europe/zurich",
+            &"Z".repeat(65),
+        ] {
             assert!(time_zone(bad).is_err(), "{bad}");
         }
+        let told = time_zone("Europe/Zurch").unwrap_err();
+        assert!(told.contains("`Europe/Zurich`"), "{told}");
     }
 
     #[test]

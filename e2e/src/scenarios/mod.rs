@@ -3,6 +3,7 @@
 //! A scenario has organizations of its own, registers the data plane for them, and ends by checking that neither plane
 //! holds anything of them any more.
 
+mod admission;
 mod bad_input;
 mod credentials;
 mod deletion;
@@ -43,6 +44,8 @@ impl std::fmt::Debug for Scenario {
 const SIMULATED: &[Lane] = &[Lane::Embedded, Lane::Planes];
 /// All lanes.
 const EVERYWHERE: &[Lane] = &[Lane::Embedded, Lane::Planes, Lane::DataPlane];
+/// The lane with real API servers and nothing else.
+const API_SERVERS: &[Lane] = &[Lane::Planes];
 /// The lane where images are really built and run.
 const REAL: &[Lane] = &[Lane::DataPlane];
 
@@ -74,6 +77,8 @@ pub fn scenarios() -> Vec<Scenario> {
         scenario!("refused credentials are told and recover", SIMULATED, false, credentials::credentials),
         scenario!("an unanswering server is told and recovers", SIMULATED, false, credentials::unreachable),
         scenario!("bad manifests are refused before they are stored", EVERYWHERE, false, bad_input::refused),
+        scenario!("what is not refused beforehand is taken by an API server", API_SERVERS, false, admission::taken),
+        scenario!("what is refused beforehand is refused by an API server", API_SERVERS, false, admission::refused),
         scenario!("bad references are conditions", SIMULATED, false, bad_input::conditions),
         scenario!("colliding names of two organizations do not meet", SIMULATED, false, tenants::colliding_names),
         scenario!("what upstream runs is taken over in place", SIMULATED, true, takeover::in_place),

@@ -10,6 +10,7 @@
 //! - `Connector`: makes the client of a plane. `DirectConnector` uses the credentials as they are; a team wraps it
 //!   where tokens come from elsewhere.
 //! - `PlaneClient`: a client whose inside can be exchanged, so that rotated credentials reach everyone who holds it.
+//! - `apply`: server-side apply that takes any text.
 //! - `of_config`: a client that shares one HTTP/2 connection where the server speaks it.
 //! - `Cluster`: what a cluster says of itself, and by what two registrations of one are known.
 //! - `Trouble`: what kind of trouble a failed request is, in words that quote nothing of the peer.
@@ -20,6 +21,8 @@ mod credentials;
 mod error;
 mod hosts;
 
+#[cfg(feature = "client")]
+mod applying;
 #[cfg(feature = "client")]
 mod bounds;
 #[cfg(feature = "client")]
@@ -39,6 +42,8 @@ pub use credentials::{Credentials, PullCredentials};
 pub use error::ClientError;
 pub use hosts::{HostPattern, HostPatternError, PlaneHosts};
 
+#[cfg(feature = "client")]
+pub use applying::apply;
 #[cfg(feature = "client")]
 pub use bounds::{ResponseTooLong, WATCH_EVENT_LIMIT, WHOLE_RESPONSE_LIMIT};
 #[cfg(feature = "client")]

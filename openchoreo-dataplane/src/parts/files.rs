@@ -69,7 +69,12 @@ fn single(
         (Some(_), Some(_)) => {
             return Err(RenderError::field(object, field, "gives both `value` and `valueFrom`; keep one"));
         }
-        (value, None) => return written(cx, mount_path, value.clone().unwrap_or_default(), inputs),
+        (value, None) => {
+            let content = value.clone().unwrap_or_default();
+            check::config_map_size([content.as_str()])
+                .map_err(|problem| RenderError::field(object, format!("{field}.value"), problem))?;
+            return written(cx, mount_path, content, inputs);
+        }
         (None, Some(from)) => from,
     };
     let field = format!("{field}.valueFrom");

@@ -126,7 +126,8 @@ impl Inputs {
         self.facts.insert(fact.iter().map(|part| (*part).to_owned()).collect());
     }
 
-    /// Adds a mount; two at one path are an error.
+    /// Adds a mount. Two at one path are an error, and one inside of another, since what is mounted is read-only: no
+    /// container starts where the inner one has no place.
     pub(crate) fn mount(
         &mut self,
         object: &str,
@@ -134,8 +135,14 @@ impl Inputs {
         origin: Origin,
         mount: VolumeMount,
     ) -> Result<(), RenderError> {
-        if self.is_mounted(&mount.mount_path) {
-            let problem = format!("`{}` is mounted twice; keep one", mount.mount_path);
+        let path = mount.mount_path.as_str();
+        if self.is_mounted(path) {
+            return Err(RenderError::field(object, field, format!("`{path}` is mounted twice; keep one")));
+        }
+        if let Some(other) = self.nested(path) {
+            let problem = format!(
+                "`{path}` and `{other}`, which is mounted too, are inside of one another; choose another directory"
+            );
             return Err(RenderError::field(object, field, problem));
         }
         self.mounts.push((origin, mount));
@@ -144,6 +151,13 @@ impl Inputs {
 
     fn is_mounted(&self, path: &str) -> bool {
         self.mounts.iter().any(|(_, known)| known.mount_path == path)
+    }
+
+    /// A mount that a path is inside of, or that is inside of it.
+    fn nested(&self, path: &str) -> Option<&str> {
+        let is_inside = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
+        let mut paths = self.mounts.iter().map(|(_, mount)| mount.mount_path.as_str());
+        paths.find(|known| is_inside(known, path) || is_inside(path, known))
     }
 
     /// The volume with the plain settings of a group.

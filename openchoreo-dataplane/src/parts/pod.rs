@@ -4,11 +4,11 @@
 //! user other than root, since images that listen on port 80 are common, and no capability is dropped for the same
 //! reason. Pods get no token of the Kubernetes API. In [upstream's style](super::style) they have none of this.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec, ResourceRequirements,
-    SeccompProfile, SecurityContext,
+    Container, ContainerPort, LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
+    ResourceRequirements, SeccompProfile, SecurityContext,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use openchoreo_core::extension::{RenderError, WorkloadContext};
@@ -47,7 +47,7 @@ impl RestartPolicy {
 /// The pod template of a workload.
 ///
 /// # Errors
-/// The image or a limit cannot be used.
+/// The image, a limit or a probe cannot be used, or the container is too large to be stored.
 pub fn pod_template(
     cx: &WorkloadContext<'_>,
     application: &Application,
@@ -102,14 +102,17 @@ fn container(
 ) -> Result<Container, RenderError> {
     let of = || format!("the image of DeployableArtifact `{}`", name_of(cx.artifact));
     cx.image.parse::<ImageReference>().map_err(RenderError::naming(of()))?;
+    let names: BTreeSet<&str> = ports.iter().map(|port| port.name.as_str()).collect();
+    let probes = application.probes.as_ref();
+    let readiness = probes.and_then(|probes| probes.readiness_probe.as_ref());
+    let liveness = probes.and_then(|probes| probes.liveness_probe.as_ref());
     let ports = ports.iter().map(|port| ContainerPort {
         name: Some(port.name.clone()),
         container_port: port.port,
         protocol: Some(port.protocol.to_owned()),
         ..ContainerPort::default()
     });
-    let probes = application.probes.as_ref();
-    Ok(Container {
+    let container = Container {
         name: MAIN_CONTAINER.to_owned(),
         image: Some(cx.image.to_owned()),
         args: none_if_empty(application.args.clone()),
@@ -118,12 +121,34 @@ fn container(
         volume_mounts: none_if_empty(inputs.mounts(pods)),
         ports: none_if_empty(ports.collect()),
         resources: resources(cx, application.resource_limits.as_ref())?,
-        readiness_probe: probes.and_then(|probes| probes.readiness_probe.clone()),
-        liveness_probe: probes.and_then(|probes| probes.liveness_probe.clone()),
+        readiness_probe: probe(cx, "readinessProbe", check::ProbeRole::Readiness, readiness, &names)?,
+        liveness_probe: probe(cx, "livenessProbe", check::ProbeRole::Liveness, liveness, &names)?,
         security_context: (pods == PodStyle::Full)
             .then(|| SecurityContext { allow_privilege_escalation: Some(false), ..SecurityContext::default() }),
         ..Container::default()
-    })
+    };
+    let written = serde_json::to_string(&container).unwrap_or_default();
+    check::size(written.len()).map_err(|problem| {
+        let problem = format!("what the container is given {problem}; large texts can be `fileMounts`");
+        RenderError::field(inputs::object(cx), "spec.configuration.application", problem)
+    })?;
+    Ok(container)
+}
+
+/// A probe, checked.
+fn probe(
+    cx: &WorkloadContext<'_>,
+    name: &str,
+    role: check::ProbeRole,
+    probe: Option<&Probe>,
+    ports: &BTreeSet<&str>,
+) -> Result<Option<Probe>, RenderError> {
+    let Some(probe) = probe else { return Ok(None) };
+    check::probe(probe, role, ports).map_err(|(field, problem)| {
+        let point = if field.is_empty() { "" } else { "." };
+        RenderError::field(inputs::object(cx), application_field(&format!("probes.{name}{point}{field}")), problem)
+    })?;
+    Ok(Some(probe.clone()))
 }
 
 /// Limits, and requests of the same size: what a component is promised is what it may use, so that one component

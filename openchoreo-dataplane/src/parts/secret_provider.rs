@@ -20,6 +20,14 @@ pub fn secret_provider_classes(
     groups.values().filter(|group| group.secret().next().is_some()).map(|group| class(cx, settings, group)).collect()
 }
 
+/// The most bytes that one setting takes in a SecretProviderClass.
+pub(crate) fn entry_size(key: &str, vault_key: &str) -> usize {
+    // In the list for the provider, where a text may be quoted and its escapes escaped once more; and as key of the Secret.
+    const AROUND: usize = 128;
+    let quoted = |text: &str| text.len().saturating_mul(2).saturating_add(AROUND);
+    quoted(key).saturating_mul(2).saturating_add(quoted(vault_key))
+}
+
 fn class(cx: &WorkloadContext<'_>, settings: &WorkloadSettings, group: &Group<'_>) -> SecretProviderClass {
     let mut objects = String::new();
     let mut data = Vec::new();

@@ -11,7 +11,7 @@ use openchoreo_core::naming::{CellId, ResourceName};
 use openchoreo_types::v1alpha1::{ConfigurationGroup, ConfigurationParameter, ConfigurationValue};
 
 use super::vault::VaultPrefix;
-use super::{WorkloadSettings, check, vault};
+use super::{WorkloadSettings, check, secret_provider, vault};
 
 /// The value of a setting in an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,8 @@ pub fn groups<'a>(cx: &WorkloadContext<'a>, chosen: &WorkloadSettings) -> Result
 /// The settings of a group in the environment of a cell, whose secrets are below a prefix where there is one.
 ///
 /// # Errors
-/// A key is not valid or there twice, or a value is both plain and in the secret store, or is where the cell may not read.
+/// A key is not valid or there twice, or a value is both plain and in the secret store, or is where the cell may not read,
+/// or all together is more than one object may hold.
 pub fn resolve<'a>(
     group: &'a ConfigurationGroup,
     cell: &CellId<'_>,
@@ -123,6 +124,22 @@ pub fn resolve<'a>(
             return Err(RenderError::field(object(name), field("key"), problem));
         }
     }
+    let too_large = |what: &'static str| {
+        move |problem| {
+            let problem = format!("the {what} for environment `{environment}` {problem}");
+            RenderError::field(object(name), "spec.configurations", problem)
+        }
+    };
+    let plain = settings.values().filter_map(|setting| match setting {
+        Setting::Plain(value) => Some(*value),
+        Setting::Secret(_) => None,
+    });
+    check::config_map_size(plain).map_err(too_large("values"))?;
+    let kept = settings.iter().map(|(key, setting)| match setting {
+        Setting::Plain(_) => 0,
+        Setting::Secret(vault_key) => secret_provider::entry_size(key, vault_key),
+    });
+    check::size(kept.sum()).map_err(too_large("`vaultKey`s"))?;
     Ok(settings)
 }
 

@@ -61,7 +61,7 @@ impl ComponentRenderer for LongRunningRenderer {
         let template = pod_template(cx, &common.application, &common.inputs, &ports, restart, common.pods)?;
         let style = self.settings.style;
         let mut objects = common.objects;
-        objects.push(Rendered::new(&deployment::deployment(cx, &name, template, style)));
+        objects.push(Rendered::new(&deployment::deployment(cx, &name, template, style)?));
         objects.extend(service::service(cx, &name, &ports, style).as_ref().map(Rendered::new));
         objects.extend(scaling::autoscaler(cx, &name, &common.application)?.as_ref().map(Rendered::new));
         Ok(objects)

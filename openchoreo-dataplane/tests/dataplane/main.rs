@@ -13,6 +13,7 @@ mod labels;
 mod missing;
 mod narrowing;
 mod pulling;
+mod refusals;
 mod running;
 mod secrets;
 mod track;

@@ -55,12 +55,7 @@ async fn send(client: Client, operation: Operation) -> Result<Answer, kube::Erro
         Operation::Get { key } => api.get(&key.name).await.map(shown),
         Operation::Apply { key, manager, object, to_status } => {
             let params = PatchParams::apply(&manager).force();
-            let patch = Patch::Apply(&object);
-            if to_status {
-                api.patch_status(&key.name, &params, &patch).await.map(shown)
-            } else {
-                api.patch(&key.name, &params, &patch).await.map(shown)
-            }
+            client::apply(&api, &key.name, &params, &object, to_status).await.map(shown)
         }
         Operation::Patch { key, operations } => match serde_json::from_value(operations) {
             Ok(patch) => api.patch(&key.name, &PatchParams::default(), &Patch::<()>::Json(patch)).await.map(shown),
