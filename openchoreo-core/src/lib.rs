@@ -32,6 +32,7 @@ pub mod plan;
 pub mod planner;
 pub mod planners;
 pub mod platform;
+pub mod pod_security;
 pub mod record;
 pub mod remote;
 pub mod world;

@@ -75,6 +75,8 @@ pub mod annotations {
     /// On an Environment: the registries, or paths in them, that images must be below to be deployed there, such as
     /// `registry.example.com,ghcr.io/acme`; every registry where it is absent.
     pub const ALLOWED_REGISTRIES: &str = "openchoreo.dev/allowed-registries";
+    /// On an Environment: what its pods may do, `baseline` or `restricted`; as the platform says where it is absent.
+    pub const POD_SECURITY: &str = "openchoreo.dev/pod-security";
     /// On an object that the platform makes: the planes that it is made for, as `<Kind>/<namespace>/<name>` with commas
     /// between several. It counts until the object's first status.
     pub const PLANES: &str = "openchoreo.dev/planes";

@@ -19,6 +19,7 @@ use openchoreo_core::engine::{Engine, EngineError, EngineHandle, EngineSettings,
 use openchoreo_core::labels::Installation;
 use openchoreo_core::naming::{CompatNaming, ImagePrefix, UpstreamHostnames};
 use openchoreo_core::platform::{ImageRules, Platform, PlatformBuilder, PlatformSettings};
+use openchoreo_core::pod_security::PodSecurity;
 use openchoreo_dataplane::parts::vault::VaultPrefix;
 use openchoreo_dataplane::{WorkloadSettings, WorkloadStyle};
 use openchoreo_net::{EnvoyGateway, PathStyle};
@@ -98,6 +99,10 @@ pub struct Args {
     /// in every data plane
     #[arg(long)]
     pub pull_secrets: bool,
+    /// What the pods of workloads may do, as a level of Kubernetes' Pod Security Standards: `privileged`, `baseline` or
+    /// `restricted`. An Environment may be narrower
+    #[arg(long, default_value_t, value_name = "LEVEL")]
+    pub pod_security: PodSecurity,
     /// Address of the Vault with the secrets of configuration groups, as seen from data planes
     #[arg(long, default_value = "http://choreo-dataplane-vault:8200", value_name = "URL")]
     pub vault_address: String,
@@ -149,6 +154,7 @@ impl Args {
             internal_gateway: self.internal_gateway.clone(),
             domain: self.domain.clone(),
             pull_secrets: self.pull_secrets,
+            pod_security: self.pod_security,
             images: ImageRules {
                 own: self.registry.iter().cloned().collect(),
                 shared: self.shared_images.clone(),

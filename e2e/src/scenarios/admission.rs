@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use controller_manager::core::client::apply;
 use controller_manager::core::kind::Kind;
-use controller_manager::core::platform::Platform;
+use controller_manager::core::platform::{Platform, PlatformSettings};
+use controller_manager::core::pod_security::PodSecurity;
 use controller_manager::default_platform;
 use futures::{StreamExt as _, TryStreamExt as _};
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
 use openchoreo_build::ArgoSettings;
 use openchoreo_dataplane::testing::{Sample, Served, any_sample, edges};
+use openchoreo_types::v1alpha1::component_type;
 use serde_json::{Value, json};
 
 use crate::ground::Ground;
@@ -80,6 +82,43 @@ pub(super) async fn refused(ground: &Ground) -> anyhow::Result<()> {
     leave(ground, namespace).await
 }
 
+/// What is rendered for a level is admitted where the level is enforced, and hardened pods are asked for only there.
+pub(super) async fn levels(ground: &Ground) -> anyhow::Result<()> {
+    let ranks = [PodSecurity::Privileged, PodSecurity::Baseline, PodSecurity::Restricted];
+    for enforced in ranks {
+        let namespace = format!("e2e-admission-{enforced}");
+        make_with(ground, &namespace, json!(enforced.labels())).await?;
+        for level in ranks {
+            let settings = PlatformSettings { pod_security: level, ..PlatformSettings::default() };
+            let platform = default_platform(ArgoSettings::default()).settings(settings).build()?;
+            let objects = Sample::good(component_type::SERVICE).render(&Arc::new(platform))?;
+            let objects = objects.map_err(|problem| anyhow::anyhow!("the good sample is refused: {problem}"))?;
+            let made = objects.into_iter().find(|(kind, _)| kind.kind == "Deployment").context("no Deployment")?.1;
+            let mut pod = made["spec"]["template"].clone();
+            pod["metadata"]["name"] = "sample".into();
+            pod["apiVersion"] = "v1".into();
+            pod["kind"] = "Pod".into();
+            let is_wanted = enforced != PodSecurity::Restricted || level == PodSecurity::Restricted;
+            // A new namespace gets its service account in a moment.
+            let what = format!("a verdict over a pod for `{level}` where `{enforced}` is enforced");
+            ground
+                .eventually(&what, async || {
+                    match dry_run(ground, &namespace, Kind::of::<Pod>(), pod.clone()).await {
+                        Ok(_) => ensure!(is_wanted, "it is admitted"),
+                        Err(error) => {
+                            let is_refused = error.to_string().contains("violates PodSecurity");
+                            ensure!(is_refused && !is_wanted, "it is answered by {error}");
+                        }
+                    }
+                    Ok(())
+                })
+                .await?;
+        }
+        leave(ground, &namespace).await?;
+    }
+    Ok(())
+}
+
 fn short(served: &Served) -> String {
     format!("{} {}: {}", served.kind, served.pointer, served.value).chars().take(200).collect()
 }
@@ -89,8 +128,13 @@ fn platform() -> anyhow::Result<Arc<Platform>> {
 }
 
 async fn make(ground: &Ground, name: &str) -> anyhow::Result<()> {
+    make_with(ground, name, json!({})).await
+}
+
+async fn make_with(ground: &Ground, name: &str, labels: Value) -> anyhow::Result<()> {
     let namespaces: Api<Namespace> = Api::all(ground.data.clone());
-    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
+    let metadata = json!({ "name": name, "labels": labels });
+    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata });
     namespaces.patch(name, &PatchParams::apply("openchoreo-e2e"), &Patch::Apply(namespace)).await?;
     Ok(())
 }

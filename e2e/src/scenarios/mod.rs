@@ -79,6 +79,7 @@ pub fn scenarios() -> Vec<Scenario> {
         scenario!("bad manifests are refused before they are stored", EVERYWHERE, false, bad_input::refused),
         scenario!("what is not refused beforehand is taken by an API server", API_SERVERS, false, admission::taken),
         scenario!("what is refused beforehand is refused by an API server", API_SERVERS, false, admission::refused),
+        scenario!("pods of each level of security are admitted", API_SERVERS, false, admission::levels),
         scenario!("bad references are conditions", SIMULATED, false, bad_input::conditions),
         scenario!("colliding names of two organizations do not meet", SIMULATED, false, tenants::colliding_names),
         scenario!("what upstream runs is taken over in place", SIMULATED, true, takeover::in_place),

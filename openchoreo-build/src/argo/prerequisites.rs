@@ -12,6 +12,7 @@ use openchoreo_core::extension::BuildContext;
 use openchoreo_core::labels::plane;
 use openchoreo_core::naming::LabelValue;
 use openchoreo_core::plan::Rendered;
+use openchoreo_core::pod_security::PodSecurity;
 
 use super::ArgoSettings;
 
@@ -19,7 +20,10 @@ const ROLE: &str = "workflow-role";
 const ROLE_BINDING: &str = "workflow-role-binding";
 
 pub(super) fn render(cx: &BuildContext<'_>, settings: &ArgoSettings) -> Vec<Rendered> {
-    let namespace = Namespace { metadata: meta(cx, cx.namespace.as_str(), None), ..Namespace::default() };
+    let mut namespace = Namespace { metadata: meta(cx, cx.namespace.as_str(), None), ..Namespace::default() };
+    // Building an image takes mounts, so the steps that do it are privileged. Which steps those are is in templates that
+    // the operator of the plane wrote.
+    namespace.metadata.labels.get_or_insert_default().extend(PodSecurity::Privileged.labels());
     let account = ServiceAccount {
         metadata: meta(cx, &settings.service_account, Some(cx.namespace.as_str())),
         ..ServiceAccount::default()

@@ -21,6 +21,7 @@ use crate::naming::{
     Visibility,
 };
 use crate::plan::Rendered;
+use crate::pod_security::PodSecurity;
 use crate::world::Stored;
 
 pub use set::{Extensions, ImageRules, PlatformSettings};
@@ -134,6 +135,8 @@ pub struct WorkloadContext<'a> {
     pub deployment: &'a Deployment,
     /// The image to run, complete with registry and tag.
     pub image: &'a str,
+    /// What the namespace admits of pods.
+    pub pod_security: PodSecurity,
     /// The configuration groups that the artifact refers to, by name.
     pub configuration_groups: &'a BTreeMap<String, std::sync::Arc<ConfigurationGroup>>,
     /// Labels for every object of the workload.

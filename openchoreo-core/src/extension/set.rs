@@ -10,6 +10,7 @@ use super::{BuildEngine, ComponentRenderer, Gateway, NetworkPolicyDialect, Rende
 use crate::isolation::{Gateways, Isolation, NetworkSettings};
 use crate::kind::Kind;
 use crate::naming::{HostnameScheme, ImagePrefix, LabelValue, NamingScheme, Visibility};
+use crate::pod_security::PodSecurity;
 
 /// Names and limits of an installation. The defaults are those of the product's documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub struct PlatformSettings {
     pub pull_secrets: bool,
     /// What the isolation of cells and builds must know of clusters.
     pub network: NetworkSettings,
+    /// What the pods of workloads may do; an Environment may be narrower.
+    pub pod_security: PodSecurity,
 }
 
 /// Whose images may run, and from which registries. By default images come from every registry, and only the paths that
@@ -63,6 +66,7 @@ impl Default for PlatformSettings {
             abandon_after: SignedDuration::from_mins(5),
             images: ImageRules::default(),
             pull_secrets: false,
+            pod_security: PodSecurity::default(),
             network: NetworkSettings::default(),
         }
     }

@@ -14,6 +14,7 @@ use crate::naming::{ImagePrefix, LabelValue};
 use crate::plan::{Finalizer, Plan, StatusDraft};
 use crate::planner::{PlanContext, Planner, Uses};
 use crate::planners::deletion::delete_those;
+use crate::pod_security::PodSecurity;
 use crate::remote::usable;
 use crate::world::{Select, Stored};
 
@@ -22,6 +23,7 @@ crate::reasons! {
     pub enum EnvironmentReason for "Environment" {
         EnvironmentReady => Ready = True, "the environment's data plane is connected",
         DataPlaneNotFound => Ready = False, "`spec.dataPlaneRef` names a DataPlane that does not exist in the organization's namespace; it is waited for",
+        PodSecurityInvalid => Ready = False, "annotation `openchoreo.dev/pod-security` is no level, or a wider one than that of the platform, so nothing is deployed here anew; what runs is kept",
         AllowedRegistriesInvalid => Ready = False, "annotation `openchoreo.dev/allowed-registries` cannot be read, so nothing is deployed here anew; give registries or paths in them with commas between",
     }
 }
@@ -64,6 +66,9 @@ impl Planner for EnvironmentPlanner {
         {
             let message = format!("annotation `{ALLOWED_REGISTRIES}`: {error}");
             draft.find(EnvironmentReason::AllowedRegistriesInvalid, message);
+        }
+        if let Err(problem) = PodSecurity::of(environment, cx.platform().settings().pod_security) {
+            draft.find(EnvironmentReason::PodSecurityInvalid, format!("`{}` {problem}", PodSecurity::field()));
         }
         if let Err(error) = LabelValue::try_from(name) {
             // Deployments name their environment by label.

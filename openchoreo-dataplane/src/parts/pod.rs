@@ -1,19 +1,21 @@
 //! The pod of a workload: one container, `main`.
 //!
-//! Containers may not gain privileges and run under the runtime's seccomp profile. They are not forced to run as a
-//! user other than root, since images that listen on port 80 are common, and no capability is dropped for the same
-//! reason. Pods get no token of the Kubernetes API. In [upstream's style](super::style) they have none of this.
+//! Containers may not gain privileges and run under the runtime's seccomp profile. Only where the namespace admits nothing
+//! else are they forced to run as a user other than root and without capabilities, since images that listen on port 80
+//! are common. Pods get no token of the Kubernetes API. In [upstream's style](super::style) they have none of this, but
+//! where the namespace would not admit them so.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
+    Capabilities, Container, ContainerPort, LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
     ResourceRequirements, SeccompProfile, SecurityContext,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use openchoreo_core::extension::{RenderError, WorkloadContext};
 use openchoreo_core::hierarchy::name_of;
 use openchoreo_core::naming::ImageReference;
+use openchoreo_core::pod_security::PodSecurity;
 use openchoreo_types::common::{Application, ResourceLimits};
 use openchoreo_types::v1alpha1::ContainerRegistry;
 
@@ -78,14 +80,14 @@ fn pod(
     let registry = cx.data_plane.spec.registry.as_ref();
     let pull_secret = registry.and_then(ContainerRegistry::pull_secret).map(|name| cx.naming.pull_secret(name));
     let pull_secret = pull_secret.transpose().map_err(RenderError::naming("the pull Secret"))?;
-    let is_confined = pods == PodStyle::Full;
     Ok(PodSpec {
         containers: vec![container(cx, application, inputs, ports, pods)?],
         volumes: none_if_empty(inputs.volumes(pods)),
         restart_policy: Some(restart.as_str().to_owned()),
         image_pull_secrets: pull_secret.map(|name| vec![LocalObjectReference { name: name.into_string() }]),
-        automount_service_account_token: is_confined.then_some(false),
-        security_context: is_confined.then(|| PodSecurityContext {
+        automount_service_account_token: (pods == PodStyle::Full).then_some(false),
+        security_context: is_confined(cx, pods).then(|| PodSecurityContext {
+            run_as_non_root: is_restricted(cx).then_some(true),
             seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
             ..PodSecurityContext::default()
         }),
@@ -123,8 +125,12 @@ fn container(
         resources: resources(cx, application.resource_limits.as_ref())?,
         readiness_probe: probe(cx, "readinessProbe", check::ProbeRole::Readiness, readiness, &names)?,
         liveness_probe: probe(cx, "livenessProbe", check::ProbeRole::Liveness, liveness, &names)?,
-        security_context: (pods == PodStyle::Full)
-            .then(|| SecurityContext { allow_privilege_escalation: Some(false), ..SecurityContext::default() }),
+        security_context: is_confined(cx, pods).then(|| SecurityContext {
+            allow_privilege_escalation: Some(false),
+            capabilities: is_restricted(cx)
+                .then(|| Capabilities { drop: Some(vec!["ALL".to_owned()]), ..Capabilities::default() }),
+            ..SecurityContext::default()
+        }),
         ..Container::default()
     };
     let written = serde_json::to_string(&container).unwrap_or_default();
@@ -133,6 +139,19 @@ fn container(
         RenderError::field(inputs::object(cx), "spec.configuration.application", problem)
     })?;
     Ok(container)
+}
+
+/// Whether pods are held to more than what was written for them: by their style, or since they are not admitted else.
+fn is_confined(cx: &WorkloadContext<'_>, pods: PodStyle) -> bool {
+    pods == PodStyle::Full || is_restricted(cx)
+}
+
+/// Whether only hardened pods are admitted.
+fn is_restricted(cx: &WorkloadContext<'_>) -> bool {
+    match cx.pod_security {
+        PodSecurity::Restricted => true,
+        PodSecurity::Baseline | PodSecurity::Privileged => false,
+    }
 }
 
 /// A probe, checked.

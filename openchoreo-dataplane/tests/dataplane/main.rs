@@ -12,6 +12,7 @@ mod lab;
 mod labels;
 mod missing;
 mod narrowing;
+mod pod_security;
 mod pulling;
 mod refusals;
 mod running;

@@ -9,6 +9,7 @@ use openchoreo_core::labels;
 use openchoreo_core::naming::{CellId, CompatNaming, ComponentId, NamingScheme as _};
 use openchoreo_core::plan::Rendered;
 use openchoreo_core::platform::PlatformSettings;
+use openchoreo_core::pod_security::PodSecurity;
 use openchoreo_dataplane::parts::labels::{cell_labels, workload_labels};
 use openchoreo_dataplane::parts::namespace::namespace;
 use openchoreo_dataplane::parts::ports::workload_ports;
@@ -39,7 +40,7 @@ pub(crate) fn run(case: &Case, start: Start) -> Option<Value> {
         "legacy.namespace" => {
             let cell = cell(input);
             let name = CompatNaming.cell_namespace(&cell).expect("a name");
-            without_kind(Rendered::new(&namespace(&cell, &name)).json())
+            without_kind(Rendered::new(&namespace(&cell, &name, PodSecurity::default())).json())
         }
         "legacy.cilium_network_policy" => cilium_policy(&cell(input), text(&case.expected, "/metadata/name")),
         "legacy.configmaps" => of_kind("ConfigMap").into(),
@@ -138,6 +139,7 @@ fn workload(input: &Value, start: Start) -> Vec<Rendered> {
         artifact: &artifact,
         deployment: &deployment,
         image: text(&input, "/containerImage"),
+        pod_security: PodSecurity::default(),
         configuration_groups: &groups,
         labels: &workload_labels,
     };

@@ -11,6 +11,7 @@ use openchoreo_core::labels;
 use openchoreo_core::naming::{CellId, NamespaceName};
 use openchoreo_core::plan::Rendered;
 use openchoreo_core::planner::PlanContext;
+use openchoreo_core::pod_security::PodSecurity;
 use openchoreo_types::v1alpha1::Deployment;
 
 use super::place::Place;
@@ -77,7 +78,10 @@ fn render(
     let cell = place.scope.cell(&place.environment);
     let namespace_name =
         naming.cell_namespace(&cell).map_err(RenderError::naming("the namespace in the data plane"))?;
-    let mut shared = vec![Rendered::new(&namespace(&cell, &namespace_name))];
+    let environment = &*place.target.environment;
+    let pod_security = PodSecurity::of(environment, cx.platform().settings().pod_security)
+        .map_err(|problem| RenderError::field(PodSecurity::object(environment), PodSecurity::field(), problem))?;
+    let mut shared = vec![Rendered::new(&namespace(&cell, &namespace_name, pod_security))];
     shared.extend(policies(cx, place, &cell, &namespace_name)?);
     let id = place.scope.id();
     let component_type = place.scope.component.spec.type_.as_str();
@@ -91,11 +95,12 @@ fn render(
         project: &place.scope.project,
         component: &place.scope.component,
         track: &place.track,
-        environment: &place.target.environment,
+        environment,
         data_plane: &place.target.data_plane,
         artifact: &source.artifact,
         deployment,
         image: &source.image.written,
+        pod_security,
         configuration_groups: &source.groups,
         labels: &workload_labels,
     })?;
