@@ -31,7 +31,7 @@ pub const ARTIFACT_SINCE: &str = "openchoreo.dev/artifact-since";
 ///
 /// It is the uid of the control plane's namespace `kube-system`, unless an operator gives another text. Whoever does not
 /// know it cannot mark an object as somebody else's, and two control planes that share a data plane leave each other's
-/// objects alone. Offline it is empty.
+/// objects alone. Offline it is empty where the manifests hold no namespace `kube-system`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Installation(String);
 

@@ -3,8 +3,7 @@
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 
-/// Namespace that every cluster has, and whose uid is taken for the cluster's identity.
-pub(super) const SYSTEM_NAMESPACE: &str = "kube-system";
+use crate::world::SYSTEM_NAMESPACE;
 
 /// A cluster that answered.
 #[derive(Clone, Debug, PartialEq, Eq)]

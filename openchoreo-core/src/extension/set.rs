@@ -113,6 +113,15 @@ impl PlatformSettings {
             let label = LabelValue::try_from(name.as_str());
             label.map_err(RenderError::naming(format!("the {what} gateway of organization `{organization}`")))?;
         }
+        // Where each organization has one of its own, what is for one of them must not be on the one for everybody.
+        if !gateways.is_internal_shared && gateways.internal == gateways.external {
+            let object = format!("the internal gateway of organization `{organization}`");
+            let problem = format!(
+                "is `{}`, the gateway for everybody; name the organization or the gateways differently",
+                gateways.internal
+            );
+            return Err(RenderError::field(object, "name", problem));
+        }
         Ok(gateways)
     }
 }
@@ -199,5 +208,27 @@ impl Extensions {
         let mut kinds: Vec<Kind> = self.build_engines.values().flat_map(|engine| engine.kinds()).collect();
         kinds.extend(self.dialects.iter().flat_map(|dialect| dialect.kinds()));
         kinds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_organization_has_the_gateway_for_everybody_as_its_own() {
+        let settings = PlatformSettings {
+            internal_gateway: "choreo-{organization}-gateway".to_owned(),
+            ..PlatformSettings::default()
+        };
+        for isolation in [PlatformSettings::isolation_of_cell, PlatformSettings::isolation_of_builds] {
+            assert!(isolation(&settings, "acme").is_ok());
+            let refused = isolation(&settings, "external").map_err(|error| error.to_string());
+            assert!(refused.is_err_and(|error| error.contains("`choreo-external-gateway`, the gateway for everybody")));
+        }
+        // One that is shared on purpose may be the one for everybody.
+        let shared =
+            PlatformSettings { internal_gateway: settings.external_gateway.clone(), ..PlatformSettings::default() };
+        assert!(shared.isolation_of_cell("acme").is_ok());
     }
 }

@@ -161,11 +161,10 @@ impl ImagePrefix {
         text.split(',').map(|entry| entry.trim().parse()).collect()
     }
 
-    /// The parts of a name: its registry, which is the first segment where that looks like a host, and the path.
+    /// The parts of a name: its registry, which is the first segment where that looks like a host, and the path. Runtimes
+    /// take a first segment with an upper-case letter for a host too; in lower case it would be a path, so it is refused.
     fn read(name: &str) -> Option<Self> {
-        let is_host = |first: &str| {
-            first.contains(['.', ':', '[']) || first.eq_ignore_ascii_case("localhost") || first.bytes().any(is_upper)
-        };
+        let is_host = |first: &str| first.contains(['.', ':', '[']) || first.eq_ignore_ascii_case("localhost");
         let (registry, path) = match name.split_once('/') {
             Some((first, path)) if is_host(first) => (first, path),
             Some(_) => (DEFAULT_REGISTRY, name),
@@ -205,10 +204,6 @@ impl fmt::Display for ImagePrefix {
         formatter.write_str(&self.registry)?;
         if self.path.is_empty() { Ok(()) } else { write!(formatter, "/{}", self.path) }
     }
-}
-
-fn is_upper(byte: u8) -> bool {
-    byte.is_ascii_uppercase()
 }
 
 /// A host name or address, and a port where one is given.
@@ -315,6 +310,7 @@ mod tests {
             "a.b/c:v1:v2",
             "a.b/c%2fd",
             "/c",
+            "A/c",
             "a.b/c@sha256:1@sha256:2",
             "[::1/a",
             "a.b/\u{e4}",

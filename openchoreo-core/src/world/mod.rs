@@ -36,7 +36,7 @@ pub use store::Source;
 pub use stored::{Metadata, Stored};
 
 /// The namespace that every cluster has from its first moment on: its uid tells the cluster from all others.
-const SYSTEM_NAMESPACE: &str = "kube-system";
+pub(crate) const SYSTEM_NAMESPACE: &str = "kube-system";
 
 /// How many objects keep their typed form. What planners read again and again, such as projects and environments, stays
 /// decoded; of a large fleet's components only those planned last do.

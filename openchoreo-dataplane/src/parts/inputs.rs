@@ -30,14 +30,33 @@ pub struct Inputs {
     pub(crate) variables: Vec<EnvVar>,
     /// Secrets imported whole.
     pub variable_sources: Vec<EnvFromSource>,
-    /// Mounts, in the order in which they were written, each path once.
-    mounts: Vec<(Origin, VolumeMount)>,
-    /// Volumes, in the order in which they are used first, each name once.
-    volumes: Vec<(Origin, Volume)>,
+    /// Mounts by path.
+    mounts: BTreeMap<String, Placed<VolumeMount>>,
+    /// Volumes by name.
+    volumes: BTreeMap<String, Placed<Volume>>,
     /// Contents of files that are written in the artifact itself, by the name of their ConfigMap.
     pub contents: BTreeMap<String, String>,
     /// What a pod reads only when it starts.
     facts: BTreeSet<Vec<String>>,
+}
+
+/// An input with its place in upstream's order.
+#[derive(Clone, Debug)]
+struct Placed<T> {
+    origin: Origin,
+    /// How many came before it.
+    number: usize,
+    input: T,
+}
+
+/// The inputs in the order of a style: that of their keys, or upstream's.
+fn in_order<T: Clone>(all: &BTreeMap<String, Placed<T>>, pods: PodStyle) -> Vec<T> {
+    let mut all: Vec<&Placed<T>> = all.values().collect();
+    match pods {
+        PodStyle::Full => {}
+        PodStyle::Upstream => all.sort_by_key(|placed| (&placed.origin, placed.number)),
+    }
+    all.into_iter().map(|placed| placed.input.clone()).collect()
 }
 
 /// Where an input comes from, in the order in which upstream gives pods their inputs.
@@ -88,27 +107,17 @@ impl Inputs {
 
     /// The mounts of a container.
     pub fn mounts(&self, pods: PodStyle) -> Vec<VolumeMount> {
-        let mut mounts = self.mounts.clone();
+        let mut mounts = in_order(&self.mounts, pods);
         match pods {
-            PodStyle::Full => mounts.sort_by(|(_, one), (_, other)| one.mount_path.cmp(&other.mount_path)),
-            PodStyle::Upstream => {
-                mounts.sort_by(|(one, _), (other, _)| one.cmp(other));
-                for (_, mount) in &mut mounts {
-                    mount.read_only = None;
-                }
-            }
+            PodStyle::Full => {}
+            PodStyle::Upstream => mounts.iter_mut().for_each(|mount| mount.read_only = None),
         }
-        mounts.into_iter().map(|(_, mount)| mount).collect()
+        mounts
     }
 
     /// The volumes of a pod.
     pub fn volumes(&self, pods: PodStyle) -> Vec<Volume> {
-        let mut volumes = self.volumes.clone();
-        match pods {
-            PodStyle::Full => volumes.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name)),
-            PodStyle::Upstream => volumes.sort_by(|(one, _), (other, _)| one.cmp(other)),
-        }
-        volumes.into_iter().map(|(_, volume)| volume).collect()
+        in_order(&self.volumes, pods)
     }
 
     /// A digest of the configuration behind variables and files, where there is any.
@@ -136,7 +145,7 @@ impl Inputs {
         mount: VolumeMount,
     ) -> Result<(), RenderError> {
         let path = mount.mount_path.as_str();
-        if self.is_mounted(path) {
+        if self.mounts.contains_key(path) {
             return Err(RenderError::field(object, field, format!("`{path}` is mounted twice; keep one")));
         }
         if let Some(other) = self.nested(path) {
@@ -145,19 +154,21 @@ impl Inputs {
             );
             return Err(RenderError::field(object, field, problem));
         }
-        self.mounts.push((origin, mount));
+        self.place_mount(origin, mount);
         Ok(())
     }
 
-    fn is_mounted(&self, path: &str) -> bool {
-        self.mounts.iter().any(|(_, known)| known.mount_path == path)
+    fn place_mount(&mut self, origin: Origin, mount: VolumeMount) {
+        let number = self.mounts.len();
+        self.mounts.entry(mount.mount_path.clone()).or_insert(Placed { origin, number, input: mount });
     }
 
     /// A mount that a path is inside of, or that is inside of it.
     fn nested(&self, path: &str) -> Option<&str> {
-        let is_inside = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
-        let mut paths = self.mounts.iter().map(|(_, mount)| mount.mount_path.as_str());
-        paths.find(|known| is_inside(known, path) || is_inside(path, known))
+        let mut above = path.match_indices('/').filter_map(|(end, _)| self.mounts.get_key_value(path.get(..end)?));
+        let inside = format!("{path}/");
+        let inner = || self.mounts.range(inside.clone()..).next().filter(|(known, _)| known.starts_with(&inside));
+        above.next().or_else(inner).map(|(known, _)| known.as_str())
     }
 
     /// The volume with the plain settings of a group.
@@ -194,17 +205,13 @@ impl Inputs {
         let volume = self.volume(origin.clone(), csi_volume(name, &group.resource));
         let mount_path = format!("{SECRET_SYNC_PATH}/{}", group.name);
         let mount = VolumeMount { name: volume, mount_path, read_only: Some(true), ..VolumeMount::default() };
-        if !self.is_mounted(&mount.mount_path) {
-            self.mounts.push((origin, mount));
-        }
+        self.place_mount(origin, mount);
         Ok(())
     }
 
     pub(crate) fn volume(&mut self, origin: Origin, volume: Volume) -> String {
-        let name = volume.name.clone();
-        if !self.volumes.iter().any(|(_, known)| known.name == name) {
-            self.volumes.push((origin, volume));
-        }
+        let (name, number) = (volume.name.clone(), self.volumes.len());
+        self.volumes.entry(name.clone()).or_insert(Placed { origin, number, input: volume });
         name
     }
 }

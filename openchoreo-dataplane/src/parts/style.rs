@@ -86,6 +86,9 @@ impl PodStyle {
         artifact: &DeployableArtifact,
         deployment: &Deployment,
     ) -> Option<String> {
+        if self == Self::Full {
+            return None;
+        }
         let written = application::effective(artifact, deployment);
         let read = self.application_of(artifact, deployment);
         let fields = [

@@ -17,6 +17,7 @@ use k8s_openapi::api::core::v1::{Namespace, Service};
 use openchoreo_core::conditions::CommonReason;
 use openchoreo_core::kind::PlaneKey;
 use openchoreo_core::labels::{self, Owner, finalizers};
+use openchoreo_core::naming::LabelValue;
 use openchoreo_core::plan::{Finalizer, Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
 use openchoreo_core::record::recorded_by;
@@ -130,7 +131,8 @@ impl<'c, 'a> Pass<'c, 'a> {
         // Whose gateway it is, the object says itself: its organization may not be known at the moment.
         let is_written = |live: &Stored, gateway: &str| {
             let organization = live.label(labels::plane::ORGANIZATION_NAME).unwrap_or_default();
-            written.iter().any(|visibility| settings.gateway(*visibility, &organization) == gateway)
+            let names = written.iter().map(|visibility| settings.gateway(*visibility, &organization));
+            names.map(|name| LabelValue::of(&name)).any(|name| name.as_str() == gateway)
         };
         for plane in self.recorded.iter().cloned().map(PlaneKey::Remote) {
             for (key, live) in self.cx.at(&plane).owned_by(&self.owner) {

@@ -439,7 +439,7 @@ fn a_visibility_that_is_withdrawn_goes_while_a_parent_is_missing_and_the_other_s
 }
 
 #[test]
-fn a_route_goes_where_what_protects_it_is_refused() {
+fn the_engine_is_told_what_protects_a_route() {
     let platform = platform().build().map(Arc::new).unwrap();
     let mut stage = published(&platform);
     let limited = json!({"name": "calm", "type": "rate-limit", "policySpec": {"rateLimit": {

@@ -14,10 +14,9 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::{PlaneHandle, PlaneHealth, Shared, State};
-use crate::client::cluster::SYSTEM_NAMESPACE;
 use crate::client::{Cluster, Credentials, PlaneClient, Trouble};
 use crate::extension::chain;
-use crate::world::Disconnect;
+use crate::world::{Disconnect, SYSTEM_NAMESPACE};
 
 /// The attendant of a plane. Dropping it closes the client.
 pub(super) struct Attendant {

@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Namespace;
 use openchoreo_types::common::PlaneRef;
 
+use super::answers::is_about_the_plane;
 use super::lanes::{End, Lane, Phase, Watch};
-use super::passes::is_about_the_plane;
 use super::protocol::{Command, Facts, News, Scope, Trouble, WatchId};
 use super::{Core, Reader, after, backoff};
 use crate::client::Credentials;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::kind::{ObjectKey, PlaneKey};
 use crate::labels::Owner;
+use crate::plan::Deletion;
 use crate::plan::effects::Effect;
 
 /// Names an item while its object exists.
@@ -54,7 +55,7 @@ pub(super) struct Flight {
     pub(super) outcome: Outcome,
     /// The status that is written, to tell its echo from news.
     pub(super) status: Option<Value>,
-    /// Planes where something that was deleted is still there, so that nothing that waits for its end is deleted.
+    /// Planes where something that was deleted is still there, so that nothing is pruned that waits for its end.
     pub(super) left_in: BTreeSet<PlaneKey>,
     /// Owners other than the object itself for which something is written.
     pub(super) owners: Vec<Owner>,
@@ -70,7 +71,8 @@ impl Flight {
     pub(super) fn next_wave(&mut self) -> Option<Vec<Effect>> {
         loop {
             let mut wave = self.waves.pop_front()?;
-            wave.retain(|effect| !matches!(effect, Effect::Delete(deletion) if self.left_in.contains(&deletion.plane)));
+            let waits = |deletion: &Deletion| deletion.owner.is_some() && self.left_in.contains(&deletion.plane);
+            wave.retain(|effect| !matches!(effect, Effect::Delete(deletion) if waits(deletion)));
             if !wave.is_empty() {
                 return Some(wave);
             }

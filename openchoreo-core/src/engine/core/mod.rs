@@ -5,14 +5,17 @@
 //! engine, offline runs and a simulator drive the same code, and every history of events can be replayed.
 //!
 //! - `items` holds what is to be planned, and when; `lanes` the connections to planes.
-//! - `passes` plans an object and sends, wave by wave, what its plan still needs.
+//! - `passes` plans an object and finds what its plan still needs, `sending` sends it wave by wave, `answers` says what an
+//!   answer means.
 //! - `connections` connects to planes, watches them, and gives them up.
 
+mod answers;
 mod connections;
 mod items;
 mod lanes;
 mod passes;
 mod protocol;
+mod sending;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -27,9 +30,10 @@ use crate::labels::{self, Installation};
 use crate::platform::Platform;
 use crate::world::wake::WakeIndex;
 use crate::world::{Change, PlaneState, Source, Stored, World};
+use answers::Doubt;
 use items::{ItemId, Items, Owners, Urgency};
 use lanes::{Gone, Lane, Room, Watch};
-use passes::{Doubt, Pending};
+use sending::Pending;
 
 pub use protocol::{Answer, Command, Event, Facts, News, Operation, RequestId, Scope, Trouble, WatchId};
 

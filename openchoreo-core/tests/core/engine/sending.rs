@@ -458,3 +458,21 @@ fn what_is_protected_goes_where_its_protection_is_refused_and_comes_back_with_it
         assert_eq!(there, ["guard", "r"]);
     }
 }
+
+#[test]
+fn what_is_deleted_by_name_waits_for_nothing_that_is_pruned() {
+    let mut script = Script::new(platform(&[]), &["one"]);
+    script.want("other", json!({ "plane": "one", "objects": maps(&[("theirs", 1)]) }));
+    script.want("w", json!({ "plane": "one", "objects": [{ "kind": "HTTPRoute", "name": "r", "value": 1 }] }));
+    script.pass_seconds(1);
+    script.server("one").held.insert("r".to_owned());
+    let before = script.sent.len();
+    script.requests(|plane, operation| {
+        // What is deleted is not made again.
+        let is_again = plane.remote().is_some() && operation.verb() == "apply";
+        if is_again { Fate::Held } else { Fate::Served }
+    });
+    script.want("w", json!({ "plane": "one", "objects": [], "deletes": ["theirs"] }));
+    script.run();
+    assert_eq!(deletions(&script, before), ["delete r one", "delete theirs one"]);
+}

@@ -70,6 +70,7 @@ impl ComponentRenderer for Kinds {
 /// Plans what a `Wanting` says. Its spec:
 /// - `plane` or `environment`: where; `objects`: what, each a kind, name and value, and the route that it `protects`, or
 ///   that it `narrows` first, if any;
+/// - `deletes`: config maps of others, by name;
 /// - `cell`: a namespace of that name is shared with the others of the cell, and goes with the last;
 /// - `trouble`: `panics`, `reads`, `writes` or `unreadable`; `lookAgain`: seconds until the next look.
 #[derive(Debug)]
@@ -168,6 +169,12 @@ impl AnyPlanner for WantingPlanner {
                 }
             }
             plan.prune(cx, plane, &owner);
+            for name in spec["deletes"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                let key = ObjectKey::of::<ConfigMap>("work", name);
+                if let Some(live) = cx.at(plane).stored(&key) {
+                    plan.delete(plane, key, &live.uid(), live.is_deleting());
+                }
+            }
         }
         let owners: Vec<&Owner> = owners.iter().collect();
         let settled = settle(cx, &mut plan, &owners, &recorded, plane.as_ref());

@@ -174,7 +174,7 @@ fn deploy(
     let outcome = outcome.map_err(|stop| succession::with_what_runs(cx, deployment, &place, stop))?;
     let plane = &place.target.plane;
     plan.prune(cx, &PlaneKey::Control, &owner);
-    // The namespace of a cell that is left goes before the objects by which it is found.
+    // What is in the namespace of a cell that is left goes with it, so that the cell is found until it is going.
     for left in cells::left(cx, deployment, plane, Some(&outcome.cell)) {
         plan.prune(cx, plane, &left);
     }

@@ -45,7 +45,7 @@ pub(super) fn settle_planes(
     };
     for plane in recorded.iter().filter(is_left) {
         let cells = cells::left(cx, deployment, &PlaneKey::Remote(plane.clone()), None);
-        // The namespace goes before the objects by which it is found.
+        // What is in a namespace that goes, goes with it, so that the cell is found until it is going.
         let owners: Vec<&Owner> = cells.iter().chain([&own]).collect();
         let settled = settle(cx, plan, &owners, std::slice::from_ref(plane), None);
         all.planes.extend(settled.planes);
