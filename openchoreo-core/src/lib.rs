@@ -35,6 +35,8 @@ pub mod platform;
 pub mod pod_security;
 pub mod record;
 pub mod remote;
+#[cfg(feature = "testing")]
+pub mod simulation;
 pub mod world;
 
 pub mod engine;

@@ -10,8 +10,8 @@ use openchoreo_core::world::{Disconnect, PlaneState};
 use serde_json::json;
 
 use super::script::{Script, key, map_key, maps, no_answer};
-use super::server::served;
 use super::wanting::{platform, route};
+use openchoreo_core::simulation::served;
 
 fn with_something() -> Script {
     let mut script = Script::new(platform(&[]), &["one"]);

@@ -8,8 +8,8 @@ use openchoreo_core::world::{PlaneState, Serves};
 use serde_json::json;
 
 use super::script::{Script, key, map_key, maps, plane, route_key};
-use super::server::served;
 use super::wanting::{contraption, gadget, platform, route};
+use openchoreo_core::simulation::served;
 
 fn kinds(route: &str) -> openchoreo_core::world::ServedKinds {
     let mut kinds = served(&[Kind::of::<ConfigMap>(), Kind::of::<k8s_openapi::api::core::v1::Namespace>()]);

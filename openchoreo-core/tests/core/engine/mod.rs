@@ -10,6 +10,5 @@ mod leading;
 mod planning;
 mod script;
 mod sending;
-mod server;
 mod storms;
 mod wanting;

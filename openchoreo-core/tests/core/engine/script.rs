@@ -15,8 +15,8 @@ use openchoreo_core::types::v1alpha1::{DataPlane, Environment, Organization};
 use openchoreo_core::world::{Disconnect, PlaneState, Stored};
 use serde_json::{Value, json};
 
-use super::server::Server;
 use super::wanting::{route, wanting};
+use openchoreo_core::simulation::Server;
 
 /// Where the control plane's server is found among the servers.
 const CONTROL: &str = "control";

@@ -7,8 +7,8 @@ use openchoreo_core::kind::{Kind, ObjectKey};
 use serde_json::json;
 
 use super::script::{Fate, Script, key, map_key, maps, no_answer, route_key};
-use super::server::served;
 use super::wanting::{contraption, platform, wanting};
+use openchoreo_core::simulation::served;
 
 fn is_remote(line: &str) -> bool {
     line.ends_with(" one")
