@@ -4,6 +4,7 @@
 //! change of any of it wakes it again; there are no watch mappings to write.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -391,6 +392,15 @@ impl PlaneView<'_, '_> {
     /// All objects of an owner, of every kind.
     pub fn owned_by(&self, owner: &Owner) -> Vec<(ObjectKey, Arc<Stored>)> {
         self.owned(owner, Depth::Whole)
+    }
+
+    /// The objects in a namespace of the kinds that the platform writes in data planes; a change of their status alone does
+    /// not wake the reader.
+    pub fn in_namespace(&self, namespace: &str) -> Vec<(ObjectKey, Arc<Stored>)> {
+        let kinds: BTreeSet<Kind> =
+            self.cx.platform.workload_kinds().into_iter().filter(|kind| kind.namespaced).collect();
+        let of_kind = |kind: Kind| self.list_stored_written(&Select::all(kind).namespace(namespace));
+        kinds.into_iter().flat_map(of_kind).collect()
     }
 
     /// Whether the plane serves a kind in the version that is read and written here.

@@ -10,12 +10,14 @@
 //! namespace, the Environment or a Component, and not because a Deployment in it cannot be read.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
-use openchoreo_core::hierarchy::{claimed_organization, label_of, name_of};
-use openchoreo_core::kind::{ObjectKey, PlaneKey};
+use openchoreo_core::hierarchy::{children_of, claimed_organization, label_of, name_of, namespaces_of_project};
+use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
 use openchoreo_core::labels::{self, Owner};
 use openchoreo_core::planner::PlanContext;
+use openchoreo_core::platform::INDEX_PROJECT;
 use openchoreo_core::record::recorded;
 use openchoreo_core::world::{Select, Stored};
 use openchoreo_types::PlatformKind;
@@ -93,26 +95,54 @@ fn is_served_elsewhere(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey) -> b
     })
 }
 
-/// Whether another Deployment that stays has, or may be about to have, objects in the cell.
+/// Whether another Deployment that stays has, or is about to have, objects in the cell. Who may is looked up, so that
+/// neither other projects nor other organizations are looked at.
 fn has_others(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey, deployment: &Deployment) -> bool {
     let own =
         ObjectKey::of::<Deployment>(deployment.metadata.namespace.as_deref().unwrap_or_default(), name_of(deployment));
     let Some(recorded) = plane.remote() else { return true };
-    let is_left = is_served_elsewhere(cx, cell, plane);
-    // As they were seen, since one that cannot be read has its objects there too.
-    let in_environment = Select::of::<Deployment>().label(labels::ENVIRONMENT, cell.environment.as_str());
-    cx.control().list_stored(&in_environment).iter().any(|(key, other)| {
+    // As it was seen, since one that cannot be read has its objects there too.
+    let stays = |key: &ObjectKey, other: &Stored| {
         *key != own
             && !other.is_deleting()
+            && other.has_label(labels::ENVIRONMENT, &cell.environment)
             && records(other, recorded)
-            && (!is_left && may_be_in(cx, key, other, cell) || has_objects(cx, key, cell, plane))
-    })
+    };
+    !is_served_elsewhere(cx, cell, plane) && deployments_of(cx, cell).iter().any(|(key, other)| stays(key, other))
+        || residents(cx, cell, plane).iter().any(|key| cx.control().stored(key).is_some_and(|other| stays(key, &other)))
 }
 
-/// Whether a Deployment has objects in a cell.
-fn has_objects(cx: &PlanContext<'_>, key: &ObjectKey, cell: &Cell, plane: &PlaneKey) -> bool {
-    let owner = Owner::object(Deployment::KIND, key.namespace.as_str(), key.name.as_str());
-    cells_of(cx, &owner, plane).contains(cell)
+/// The Deployments that belong in a cell by the project of their component, whatever is there of them.
+fn deployments_of(cx: &PlanContext<'_>, cell: &Cell) -> Vec<(ObjectKey, Arc<Stored>)> {
+    let namespaces = namespaces_of_project(cx, &cell.organization, &cell.project);
+    let components = namespaces.into_iter().flat_map(|namespace| {
+        let select = Select::of::<Component>().namespace(namespace).index(INDEX_PROJECT, cell.project.as_str());
+        cx.control().list_stored_written(&select)
+    });
+    let of_component = |(key, _): (ObjectKey, _)| {
+        let select = children_of(&key.namespace, &key.name).label(labels::ENVIRONMENT, cell.environment.as_str());
+        cx.control().list_stored(&Select { kind: Kind::of::<Deployment>(), ..select })
+    };
+    components.flat_map(of_component).collect()
+}
+
+/// The Deployments that have objects in a cell, by what these say: of whose parents nothing is known any more, it is known
+/// by this where they are.
+fn residents(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey) -> BTreeSet<ObjectKey> {
+    let shared = cx.at(plane).owned_by(&cell.owner()).into_iter().map(|(key, _)| key);
+    let namespaces: BTreeSet<String> =
+        shared.map(|key| if key.kind.namespaced { key.namespace } else { key.name }).collect();
+    let objects = namespaces.iter().flat_map(|namespace| cx.at(plane).in_namespace(namespace));
+    objects.filter_map(|(_, live)| deployment_of(cx, &live)).collect()
+}
+
+/// The Deployment that an object of a plane says it is of, if its owner label agrees.
+fn deployment_of(cx: &PlanContext<'_>, live: &Stored) -> Option<ObjectKey> {
+    let metadata = live.metadata();
+    let (namespace, name) = metadata.annotations.get(labels::OWNED_BY)?.strip_prefix("Deployment/")?.split_once('/')?;
+    let owner = Owner::object(Deployment::KIND, namespace, name);
+    let is_marked = metadata.labels.get(labels::OWNER) == Some(&cx.label_of(&owner));
+    is_marked.then(|| ObjectKey::of::<Deployment>(namespace, name))
 }
 
 /// The cells that objects of an owner are in.
@@ -126,13 +156,4 @@ fn cells_of(cx: &PlanContext<'_>, owner: &Owner, plane: &PlaneKey) -> BTreeSet<C
 /// Whether a status records a plane.
 fn records(deployment: &Stored, plane: &PlaneRef) -> bool {
     recorded(&deployment.json()).contains(plane)
-}
-
-/// Whether a Deployment may be in a cell: one of whose organization or component nothing is known may be in any.
-fn may_be_in(cx: &PlanContext<'_>, key: &ObjectKey, other: &Stored, cell: &Cell) -> bool {
-    if claimed_organization(cx, &key.namespace).is_some_and(|organization| organization != cell.organization) {
-        return false;
-    }
-    let component = other.label(labels::COMPONENT).and_then(|name| cx.written::<Component>(&key.namespace, &name));
-    component.is_none_or(|component| component.spec.owner.project_name == cell.project)
 }
