@@ -14,7 +14,7 @@ use std::sync::Arc;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use openchoreo_build::ArgoSettings;
 use openchoreo_core::client::{PlaneHosts, of_config};
-use openchoreo_core::engine::core::CoreSettings;
+use openchoreo_core::engine::core::{CoreSettings, PlaneBounds};
 use openchoreo_core::engine::{Engine, EngineError, EngineHandle, EngineSettings, LeaderSettings};
 use openchoreo_core::labels::Installation;
 use openchoreo_core::naming::{CompatNaming, ImagePrefix, UpstreamHostnames};
@@ -79,6 +79,12 @@ pub struct Args {
     /// and networks, with commas between them
     #[arg(long, default_value = "*", value_name = "PATTERNS")]
     pub plane_hosts: PlaneHosts,
+    /// Objects that are taken of one plane; one that holds more is unreachable until it holds less
+    #[arg(long, default_value_t = PlaneBounds::default().objects, value_name = "NUMBER")]
+    pub plane_objects: usize,
+    /// MiB that the objects of one plane may take here; one that needs more is unreachable until it needs less
+    #[arg(long, default_value_t = PlaneBounds::default().bytes >> 20, value_name = "NUMBER")]
+    pub plane_mebibytes: usize,
     /// Image of the clone step of builds; the template's own where absent
     #[arg(long, value_name = "IMAGE")]
     pub clone_image: Option<String>,
@@ -204,8 +210,14 @@ impl Args {
     /// How the engine runs.
     pub fn engine(&self) -> EngineSettings {
         let leader = self.leader(&Surroundings::of_process());
-        let core =
-            CoreSettings { installation: self.installation.clone().map(Installation::new), ..CoreSettings::default() };
+        let core = CoreSettings {
+            installation: self.installation.clone().map(Installation::new),
+            plane_bounds: PlaneBounds {
+                objects: self.plane_objects,
+                bytes: self.plane_mebibytes.saturating_mul(1 << 20),
+            },
+            ..CoreSettings::default()
+        };
         EngineSettings { core, plane_hosts: self.plane_hosts.clone(), leader, ..EngineSettings::default() }
     }
 

@@ -84,6 +84,8 @@ pub enum Disconnect {
     Forbidden,
     /// The server answered with another error.
     ServerError,
+    /// It holds more than is taken of one plane.
+    TooLarge,
 }
 
 /// How a plane serves a kind.
@@ -409,6 +411,19 @@ impl World {
         let used: BTreeSet<ClusterId> = self.planes.values().map(|plane| plane.cluster).collect();
         self.clusters.retain(|id, _| used.contains(id));
         self.unsure.retain(|(id, _), _| used.contains(id));
+    }
+
+    /// What is held of each kind of the cluster that a plane leads to: how many objects, and about how many bytes.
+    pub(crate) fn held(&self, plane: &PlaneKey) -> impl Iterator<Item = (Kind, usize, usize)> {
+        let kinds = self.cluster_of(plane).into_iter().flat_map(|cluster| cluster.kinds.iter());
+        kinds.map(|(kind, store)| (kind, store.len(), store.bytes()))
+    }
+
+    /// Drops all objects of the cluster that a plane leads to, as if none had been seen yet. Who looked at any of them
+    /// looked at the plane too, so one change tells all.
+    pub(crate) fn forget_objects(&mut self, plane: &PlaneKey) -> Change {
+        self.cluster_mut(plane).1.kinds = KindStores::default();
+        Change::plane(plane)
     }
 
     /// The identity of the cluster that a plane leads to: the uid of its namespace `kube-system`.

@@ -252,6 +252,7 @@ impl Core {
         }
         let change = self.world.put_stored(plane, kind, live, Source::Answer);
         self.changed(change, by);
+        self.keep_bounds(plane);
     }
 
     /// Takes an object away that is known to be gone, if what is held is that object and not its successor.
@@ -268,7 +269,7 @@ impl Core {
 fn may_be_done(trouble: &Trouble) -> bool {
     match trouble.cause {
         Disconnect::NoAnswer | Disconnect::ServerError => true,
-        Disconnect::TlsRefused | Disconnect::CredentialsRefused | Disconnect::Forbidden => false,
+        Disconnect::TlsRefused | Disconnect::CredentialsRefused | Disconnect::Forbidden | Disconnect::TooLarge => false,
     }
 }
 
@@ -276,6 +277,6 @@ fn may_be_done(trouble: &Trouble) -> bool {
 pub(super) fn is_about_the_plane(trouble: &Trouble) -> bool {
     match trouble.cause {
         Disconnect::NoAnswer | Disconnect::TlsRefused | Disconnect::CredentialsRefused => true,
-        Disconnect::Forbidden | Disconnect::ServerError => false,
+        Disconnect::Forbidden | Disconnect::ServerError | Disconnect::TooLarge => false,
     }
 }
