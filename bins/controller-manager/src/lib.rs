@@ -167,6 +167,7 @@ impl Args {
                 allowed: self.allowed_registries.clone(),
             },
             network: self.network.settings(),
+            takes_over: self.compatible_with.and_then(|System::Openchoreo| WorkloadStyle::Upstream.takes_over()),
             ..PlatformSettings::default()
         };
         let builds = ArgoSettings {
@@ -269,7 +270,8 @@ pub fn default_platform(builds: ArgoSettings) -> PlatformBuilder {
 }
 
 /// The platform as shipped, writing what upstream OpenChoreo writes: its names, its hosts with a domain for web
-/// applications, its paths, labels, selectors and pods, so that it takes over planes that upstream has filled.
+/// applications, its paths, labels, selectors and pods, so that it takes over planes that upstream has filled, where
+/// [`PlatformSettings::takes_over`] says so.
 pub fn compatible_platform(
     builds: ArgoSettings,
     workloads: WorkloadSettings,

@@ -35,7 +35,7 @@ use items::{ItemId, Items, Owners, Urgency};
 use lanes::{Gone, Lane, Room, Watch};
 use sending::Pending;
 
-pub use protocol::{Answer, Command, Event, Facts, News, Operation, RequestId, Scope, Trouble, WatchId};
+pub use protocol::{Answer, Command, Event, Facts, NO_REVISION, News, Operation, RequestId, Scope, Trouble, WatchId};
 
 /// How the core decides. The defaults suit a control plane of thousands of components.
 #[derive(Clone, Debug, PartialEq, Eq)]

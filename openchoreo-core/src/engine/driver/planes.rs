@@ -176,7 +176,7 @@ impl Planes {
                 let (timeout, tell, metrics) = (self.timeout, self.tell.clone(), self.metrics.clone());
                 let fence = self.fence.clone();
                 self.requests.spawn(async move {
-                    let is_write = !matches!(operation, Operation::Get { .. });
+                    let is_write = !matches!(operation, Operation::Get { .. } | Operation::Inspect { .. });
                     let answer = match client {
                         None => Answer::Failed(no_client()),
                         Some(client) => {

@@ -13,4 +13,5 @@ mod script;
 mod sending;
 mod server;
 mod storms;
+mod taking;
 mod wanting;

@@ -148,12 +148,20 @@ impl Server {
             return Answer::NotFound("the server could not find the requested resource".to_owned());
         }
         match (operation, live) {
+            (Operation::Apply { object, to_status: false, .. }, Some(_)) if text(object, "resourceVersion") != "" => {
+                Answer::Conflict(format!("{key} has been modified"))
+            }
             (Operation::Apply { object, to_status: false, .. }, _) => {
                 let object = self.write(key.kind, object.clone());
                 stored(object)
             }
             (_, None) => Answer::NotFound(format!("{key} not found")),
             (Operation::Get { .. }, Some(live)) => stored(live),
+            (Operation::Inspect { .. }, Some(live)) => {
+                let entries = live["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+                let managers = entries.iter().map(|entry| entry["manager"].as_str().unwrap_or_default().to_owned());
+                Answer::Inspected(Stored::new(kind, live.clone()).expect("it has a name"), managers.collect())
+            }
             (Operation::Apply { object, .. }, Some(mut live)) => {
                 let uid = text(object, "uid");
                 if !uid.is_empty() && uid != text(&live, "uid") {
