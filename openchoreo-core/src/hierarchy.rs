@@ -9,7 +9,7 @@
 //! Organization that is restored last, an object that cannot be read: these are missing, nothing new is made, and what
 //! runs stays. Only what is being deleted takes away what runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
@@ -25,7 +25,7 @@ use crate::labels;
 use crate::naming::{CellId, ComponentId, LabelValue, NamingScheme};
 use crate::planner::PlanContext;
 use crate::world::Select;
-use crate::world::indexes::INDEX_COMPONENT;
+use crate::world::indexes::INDEX_HOME;
 
 /// Why an object cannot be placed in the hierarchy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -253,17 +253,18 @@ pub fn scope_of_component(cx: &PlanContext<'_>, component: &Arc<Component>) -> R
     Ok(ComponentScope { organization: home.organization, project, component: Arc::clone(component) })
 }
 
-/// Another component of the same organization, project and name, in another namespace, that was there first: the two
-/// claim one identity, so only the elder is deployed.
+/// Another component of the same organization, project and name, in another namespace of the project, that was there first:
+/// the two claim one identity, so only the elder is deployed.
 fn elder_twin(cx: &PlanContext<'_>, organization: &str, component: &Component) -> Option<String> {
-    let claim = format!("{}/{}", component.spec.owner.project_name, name_of(component));
     let age = |of: &Component| (of.metadata.creation_timestamp.clone(), of.metadata.namespace.clone());
-    let twins = cx.list_written::<Component>(Select::of::<Component>().index(INDEX_COMPONENT, claim));
-    twins
-        .into_iter()
-        .filter(|twin| twin.metadata.namespace != component.metadata.namespace && age(twin) < age(component))
-        .filter_map(|twin| twin.metadata.namespace.clone())
-        .find(|namespace| claimed_organization(cx, namespace).as_deref() == Some(organization))
+    let mut namespaces = namespaces_of_project(cx, organization, &component.spec.owner.project_name);
+    namespaces.retain(|namespace| Some(namespace) != component.metadata.namespace.as_ref());
+    namespaces.into_iter().find(|namespace| {
+        let twin = cx.written::<Component>(namespace, name_of(component));
+        twin.is_some_and(|twin| {
+            twin.spec.owner.project_name == component.spec.owner.project_name && age(&twin) < age(component)
+        })
+    })
 }
 
 /// The organization that a namespace is of, whether that organization exists (any more) or is going: for cleaning.
@@ -274,6 +275,17 @@ pub fn claimed_organization(cx: &PlanContext<'_>, namespace: &str) -> Option<Str
         return Some(organization);
     }
     cx.control().stored_written(&ObjectKey::of::<Organization>("", namespace)).map(|_| namespace.to_owned())
+}
+
+/// The namespaces where components of a project can be, as far as that is known: the organization's own, and those that
+/// are labelled for the organization, and for no other project.
+pub fn namespaces_of_project(cx: &PlanContext<'_>, organization: &str, project: &str) -> BTreeSet<String> {
+    let is_own = claimed_organization(cx, organization).is_none_or(|claimed| claimed == organization);
+    let labelled = ["", project].into_iter().flat_map(|project| {
+        let select = Select::of::<Namespace>().index(INDEX_HOME, format!("{organization}/{project}"));
+        cx.control().list_stored_written(&select).into_iter().map(|(key, _)| key.name)
+    });
+    labelled.chain(is_own.then(|| organization.to_owned())).collect()
 }
 
 /// Places an object that names its component by label: a track, an artifact, a deployment, an endpoint.

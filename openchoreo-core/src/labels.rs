@@ -18,6 +18,10 @@ pub const OWNED_BY: &str = "openchoreo.dev/owned-by";
 /// Annotation on every object that a plan wants: the digest of what was wanted, so that a field which is no longer
 /// wanted is noticed although the rest still matches.
 pub const WANTED_DIGEST: &str = "openchoreo.dev/wanted-digest";
+/// What the field managers of the platform's planners begin with.
+pub const MANAGER_PREFIX: &str = "openchoreo/";
+/// Annotation by which a person lets the platform have an object of a plane that somebody else made: `"true"` on the object.
+pub const ADOPT: &str = "openchoreo.dev/adopt";
 /// Annotation by which a person gives up what a plane that no longer answers still holds: `"true"` on a DataPlane or
 /// BuildPlane that is being deleted lets the deletion finish without cleaning it.
 pub const ABANDON: &str = "openchoreo.dev/abandon";

@@ -303,11 +303,20 @@ impl Offline {
         };
         let not_found = || Answer::NotFound(format!("{key} does not exist"));
         match (operation, live) {
-            (Operation::Apply { object: wanted, to_status: false, .. }, _) => {
+            (Operation::Apply { object: mut wanted, to_status: false, .. }, _) => {
+                // What is only to be made is not there: the World is all that there is.
+                if let Some(metadata) = wanted.get_mut("metadata").and_then(Value::as_object_mut) {
+                    metadata.remove("resourceVersion");
+                }
                 object(self.completed(plane, key.kind, wanted, true))
             }
             (_, None) => not_found(),
             (Operation::Get { .. }, Some(live)) => object(Stored::new(key.kind, live.json())),
+            // Nobody keeps who wrote it.
+            (Operation::Inspect { .. }, Some(live)) => match object(Stored::new(key.kind, live.json())) {
+                Answer::Object(live) => Answer::Inspected(live, Vec::new()),
+                other => other,
+            },
             (Operation::Apply { object: status, .. }, Some(live)) => {
                 let mut json = live.json();
                 json["status"] = status.get("status").cloned().unwrap_or_default();

@@ -4,6 +4,7 @@
 //! change of any of it wakes it again; there are no watch mappings to write.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -296,6 +297,15 @@ impl<'a> PlanContext<'a> {
         self.world.is_same_cluster(one, other)
     }
 
+    /// Whether two planes may lead to one cluster: one that has not been connected to yet may lead to any. One that does not
+    /// tell which cluster it is counts as a cluster of its own.
+    pub fn may_be_same_cluster(&self, one: &PlaneKey, other: &PlaneKey) -> bool {
+        let is_unknown = |plane: &PlaneKey| {
+            self.cluster_identity(plane).is_none() && !matches!(self.plane_state(plane), PlaneState::Connected { .. })
+        };
+        one == other || self.is_same_cluster(one, other) || is_unknown(one) || is_unknown(other)
+    }
+
     /// The identity of the cluster that a plane leads to: the uid of its namespace `kube-system`, once known.
     pub fn cluster_identity(&self, plane: &PlaneKey) -> Option<String> {
         self.reads.borrow_mut().plane(plane);
@@ -391,6 +401,15 @@ impl PlaneView<'_, '_> {
     /// All objects of an owner, of every kind.
     pub fn owned_by(&self, owner: &Owner) -> Vec<(ObjectKey, Arc<Stored>)> {
         self.owned(owner, Depth::Whole)
+    }
+
+    /// The objects in a namespace of the kinds that the platform writes in data planes; a change of their status alone does
+    /// not wake the reader.
+    pub fn in_namespace(&self, namespace: &str) -> Vec<(ObjectKey, Arc<Stored>)> {
+        let kinds: BTreeSet<Kind> =
+            self.cx.platform.workload_kinds().into_iter().filter(|kind| kind.namespaced).collect();
+        let of_kind = |kind: Kind| self.list_stored_written(&Select::all(kind).namespace(namespace));
+        kinds.into_iter().flat_map(of_kind).collect()
     }
 
     /// Whether the plane serves a kind in the version that is read and written here.

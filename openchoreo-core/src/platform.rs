@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::extension::{BuildEngine, ComponentRenderer, Extensions, Gateway, NetworkPolicyDialect};
 use crate::kind::Kind;
+use crate::labels;
 use crate::naming::contract::{self, hostname_contract, naming_contract};
 use crate::naming::{DefaultHostnames, DefaultNaming, HostnameScheme, ImagePrefix, NamingScheme};
 use crate::planner::AnyPlanner;
@@ -22,7 +23,7 @@ use crate::record;
 use crate::world::{IndexFn, World};
 
 pub use crate::extension::{ImageRules, PlatformSettings};
-pub use crate::world::indexes::{INDEX_COMPONENT, INDEX_DATA_PLANE, INDEX_PLANE, INDEX_PROJECT, INDEX_REGISTRY};
+pub use crate::world::indexes::{INDEX_DATA_PLANE, INDEX_HOME, INDEX_PLANE, INDEX_PROJECT, INDEX_REGISTRY};
 
 /// Why a platform cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -328,14 +329,6 @@ fn by_name<T>(
 
 fn indexes(planners: &[Arc<dyn AnyPlanner>]) -> Vec<(Kind, &'static str, IndexFn)> {
     let mut indexes: Vec<(Kind, &'static str, IndexFn)> = vec![
-        (Kind::of::<Component>(), INDEX_COMPONENT, |component| {
-            let (Some(project), Some(name)) =
-                (text(component, "/spec/owner/projectName"), text(component, "/metadata/name"))
-            else {
-                return Vec::new();
-            };
-            vec![format!("{project}/{name}")]
-        }),
         (Kind::of::<Component>(), INDEX_PROJECT, |component| {
             text(component, "/spec/owner/projectName").map(str::to_owned).into_iter().collect()
         }),
@@ -343,6 +336,11 @@ fn indexes(planners: &[Arc<dyn AnyPlanner>]) -> Vec<(Kind, &'static str, IndexFn
             text(environment, "/spec/dataPlaneRef").map(str::to_owned).into_iter().collect()
         }),
         (Kind::of::<DataPlane>(), INDEX_REGISTRY, registry),
+        (Kind::of::<Namespace>(), INDEX_HOME, |namespace| {
+            let label = |key: &str| namespace.get("metadata")?.get("labels")?.get(key)?.as_str();
+            let project = label(labels::PROJECT).unwrap_or_default();
+            label(labels::ORGANIZATION).map(|organization| format!("{organization}/{project}")).into_iter().collect()
+        }),
     ];
     // Every kind may record planes; those that do not have nothing under the index.
     let kinds: BTreeSet<Kind> = planners.iter().map(|planner| planner.kind()).collect();

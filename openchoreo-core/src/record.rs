@@ -1,4 +1,4 @@
-//! The planes that an object may have parts in: recorded on the object itself before anything is written there, so that
+//! The planes and cells that an object may have parts in: recorded on the object itself before anything is written there, so that
 //! cleaning needs neither a living parent nor a good memory.
 //!
 //! The record is in the status. An object that a planner makes has no status yet; its maker says in an annotation where
@@ -8,9 +8,9 @@ use openchoreo_types::PlatformKind;
 use openchoreo_types::PlatformStatus;
 use openchoreo_types::common::{PlaneKind, PlaneRef};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::labels::annotations::PLANES;
+use crate::labels::annotations::{CELLS, PLANES};
 
 /// A plane in words, as in the annotation and in indexes: `<Kind>/<namespace>/<name>`.
 pub fn words(plane: &PlaneRef) -> String {
@@ -38,13 +38,40 @@ fn of_annotation(text: Option<&str>) -> Vec<PlaneRef> {
 
 /// The planes that an object records, by its JSON.
 pub fn recorded(object: &Value) -> Vec<PlaneRef> {
-    let status = object.get("status");
-    if status.and_then(|status| status.get("observedGeneration")).is_some() {
-        let planes = status.and_then(|status| status.get("planes")).and_then(Value::as_array);
-        return planes.into_iter().flatten().filter_map(|plane| PlaneRef::deserialize(plane).ok()).collect();
+    match list_of_status(object, "planes") {
+        Some(planes) => planes.iter().filter_map(|plane| PlaneRef::deserialize(plane).ok()).collect(),
+        None => of_annotation(annotation_of(object, PLANES)),
     }
-    let annotations = object.get("metadata").and_then(|metadata| metadata.get("annotations"));
-    of_annotation(annotations.and_then(|annotations| annotations.get(PLANES)).and_then(Value::as_str))
+}
+
+/// The cells that a Deployment records, by its JSON, as `<organization>/<project>/<environment>`.
+pub fn recorded_cells(object: &Value) -> Vec<String> {
+    match list_of_status(object, "cells") {
+        Some(cells) => cells.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        None => annotation_of(object, CELLS)
+            .into_iter()
+            .flat_map(|text| text.split(','))
+            .map(|cell| cell.trim().to_owned())
+            .collect(),
+    }
+}
+
+/// Whether everything that a status records is recorded on the object already.
+pub(crate) fn has_recorded(object: &Value, status: &Value) -> bool {
+    let next = json!({ "status": status });
+    let (planes, cells) = (recorded(object), recorded_cells(object));
+    recorded(&next).iter().all(|plane| planes.contains(plane))
+        && recorded_cells(&next).iter().all(|cell| cells.contains(cell))
+}
+
+/// A list of the status; nothing where the object has shown none yet.
+fn list_of_status<'o>(object: &'o Value, name: &str) -> Option<&'o [Value]> {
+    let status = object.get("status").filter(|status| status.get("observedGeneration").is_some())?;
+    Some(status.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice))
+}
+
+fn annotation_of<'o>(object: &'o Value, name: &str) -> Option<&'o str> {
+    object.get("metadata")?.get("annotations")?.get(name)?.as_str()
 }
 
 /// The planes that an object records; `planes` gives those of its status.
@@ -60,8 +87,6 @@ pub fn recorded_by<K: PlatformKind>(object: &K, planes: impl Fn(&K::Status) -> &
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -80,6 +80,9 @@ pub mod annotations {
     /// On an object that the platform makes: the planes that it is made for, as `<Kind>/<namespace>/<name>` with commas
     /// between several. It counts until the object's first status.
     pub const PLANES: &str = "openchoreo.dev/planes";
+    /// On a Deployment that the platform makes: the cells that it is made for, as `<organization>/<project>/<environment>`
+    /// with commas between several. It counts until the Deployment's first status.
+    pub const CELLS: &str = "openchoreo.dev/cells";
 }
 
 /// Labels of objects in data planes and build planes. They carry no domain.

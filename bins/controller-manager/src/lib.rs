@@ -14,7 +14,7 @@ use std::sync::Arc;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use openchoreo_build::ArgoSettings;
 use openchoreo_core::client::{PlaneHosts, of_config};
-use openchoreo_core::engine::core::CoreSettings;
+use openchoreo_core::engine::core::{CoreSettings, PlaneBounds};
 use openchoreo_core::engine::{Engine, EngineError, EngineHandle, EngineSettings, LeaderSettings};
 use openchoreo_core::labels::Installation;
 use openchoreo_core::naming::{CompatNaming, ImagePrefix, UpstreamHostnames};
@@ -79,6 +79,12 @@ pub struct Args {
     /// and networks, with commas between them
     #[arg(long, default_value = "*", value_name = "PATTERNS")]
     pub plane_hosts: PlaneHosts,
+    /// Objects that are taken of one plane; one that holds more is unreachable until it holds less
+    #[arg(long, default_value_t = PlaneBounds::default().objects, value_name = "NUMBER")]
+    pub plane_objects: usize,
+    /// MiB that the objects of one plane may take here; one that needs more is unreachable until it needs less
+    #[arg(long, default_value_t = PlaneBounds::default().bytes >> 20, value_name = "NUMBER")]
+    pub plane_mebibytes: usize,
     /// Image of the clone step of builds; the template's own where absent
     #[arg(long, value_name = "IMAGE")]
     pub clone_image: Option<String>,
@@ -161,6 +167,7 @@ impl Args {
                 allowed: self.allowed_registries.clone(),
             },
             network: self.network.settings(),
+            takes_over: self.compatible_with.and_then(|System::Openchoreo| WorkloadStyle::Upstream.takes_over()),
             ..PlatformSettings::default()
         };
         let builds = ArgoSettings {
@@ -204,8 +211,14 @@ impl Args {
     /// How the engine runs.
     pub fn engine(&self) -> EngineSettings {
         let leader = self.leader(&Surroundings::of_process());
-        let core =
-            CoreSettings { installation: self.installation.clone().map(Installation::new), ..CoreSettings::default() };
+        let core = CoreSettings {
+            installation: self.installation.clone().map(Installation::new),
+            plane_bounds: PlaneBounds {
+                objects: self.plane_objects,
+                bytes: self.plane_mebibytes.saturating_mul(1 << 20),
+            },
+            ..CoreSettings::default()
+        };
         EngineSettings { core, plane_hosts: self.plane_hosts.clone(), leader, ..EngineSettings::default() }
     }
 
@@ -257,7 +270,8 @@ pub fn default_platform(builds: ArgoSettings) -> PlatformBuilder {
 }
 
 /// The platform as shipped, writing what upstream OpenChoreo writes: its names, its hosts with a domain for web
-/// applications, its paths, labels, selectors and pods, so that it takes over planes that upstream has filled.
+/// applications, its paths, labels, selectors and pods, so that it takes over planes that upstream has filled, where
+/// [`PlatformSettings::takes_over`] says so.
 pub fn compatible_platform(
     builds: ArgoSettings,
     workloads: WorkloadSettings,

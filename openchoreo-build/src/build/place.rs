@@ -14,6 +14,7 @@ use openchoreo_core::naming::LabelValue;
 use openchoreo_core::planner::PlanContext;
 use openchoreo_core::planners::DEFAULT_TRACK;
 use openchoreo_core::platform::INDEX_PLANE;
+use openchoreo_core::record;
 use openchoreo_core::world::{Select, Stored};
 use openchoreo_types::common::{PlaneKind, PlaneRef};
 use openchoreo_types::v1alpha1::{Build, BuildPlane, DataPlane};
@@ -144,6 +145,16 @@ pub(super) fn choose_plane(cx: &PlanContext<'_>, organization: &str, build: &Bui
     }
 }
 
+/// The planes that are registered beside one, itself among them.
+fn planes_of(cx: &PlanContext<'_>, plane: &PlaneRef) -> Vec<PlaneRef> {
+    let of = |kind: PlaneKind, select: Select| {
+        let registered = cx.control().list_stored_written(&select.namespace(plane.namespace.as_str()));
+        registered.into_iter().map(move |(key, _)| PlaneRef { kind, namespace: key.namespace, name: key.name })
+    };
+    let data_planes = of(PlaneKind::DataPlane, Select::of::<DataPlane>());
+    data_planes.chain(of(PlaneKind::BuildPlane, Select::of::<BuildPlane>())).collect()
+}
+
 /// Whether a recorded plane is registered and stays so, whether its registration can be read or not.
 pub(super) fn is_registered(cx: &PlanContext<'_>, plane: &PlaneRef) -> bool {
     cx.control().stored_written(&ObjectKey::registration(plane)).is_some_and(|registration| !registration.is_deleting())
@@ -168,14 +179,19 @@ pub(super) fn is_last_there(cx: &PlanContext<'_>, build: &Build, organization: &
         // The plane is leaving, so all builds leave it; each helps to clean.
         return true;
     }
-    let there = format!("{}/{}/{}", plane.kind.as_str(), plane.namespace, plane.name);
     let stays = |key: &ObjectKey, other: &Stored| {
         !other.is_deleting()
             && Some(other.uid()) != build.metadata.uid
             && claimed_organization(cx, &key.namespace).is_none_or(|of| of == organization)
     };
-    let select = Select::of::<Build>().index(INDEX_PLANE, there);
-    !cx.control().list_stored(&select).iter().any(|(key, other)| stays(key, other))
+    // Those that are there by another registration of the cluster are there too.
+    let twins = planes_of(cx, plane)
+        .into_iter()
+        .filter(|twin| cx.may_be_same_cluster(&PlaneKey::Remote(twin.clone()), &PlaneKey::Remote(plane.clone())));
+    !twins.into_iter().any(|twin| {
+        let select = Select::of::<Build>().index(INDEX_PLANE, record::words(&twin));
+        cx.control().list_stored(&select).iter().any(|(key, other)| stays(key, other))
+    })
 }
 
 /// The organization of what a build has in a plane, for cleaning, whether it exists any more or not: the one that its

@@ -577,3 +577,28 @@ fn a_build_that_names_no_track_of_several_is_asked_to() {
     let message = laptop.message("one", "Ready");
     assert!(message.contains("openchoreo.dev/deployment-track"), "{message}");
 }
+
+#[test]
+fn the_namespace_of_builds_stays_while_a_build_is_there_by_another_registration_of_its_cluster() {
+    let platform = platform();
+    let mut laptop = Laptop::with_plane(&platform);
+    laptop.build_plane("acme", "twin");
+    let twin = PlaneKey::build_plane("acme", "twin");
+    for plane in [&builds(), &twin] {
+        laptop.offline.identify(plane, "the cluster");
+    }
+    let at = |plane: &str| json!({ "openchoreo.dev/build-plane": plane });
+    laptop.build_with("acme", "one", at("builds"), build_spec());
+    laptop.build_with("acme", "two", at("twin"), build_spec());
+    laptop.settle();
+    assert_eq!(laptop.workflows(&twin).len(), 2);
+    let before = laptop.namespaces(&twin);
+    laptop.delete_build("one");
+    laptop.settle();
+    assert!(!laptop.build_exists("one"));
+    assert_eq!(laptop.namespaces(&twin), before, "it was taken away and made anew");
+    assert_eq!(laptop.workflows(&twin).len(), 1);
+    laptop.delete_build("two");
+    laptop.settle();
+    assert_eq!(laptop.namespaces(&twin), Vec::<Value>::new());
+}

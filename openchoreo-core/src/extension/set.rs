@@ -10,6 +10,7 @@ use super::{BuildEngine, ComponentRenderer, Gateway, NetworkPolicyDialect, Rende
 use crate::isolation::{Gateways, Isolation, NetworkSettings};
 use crate::kind::Kind;
 use crate::naming::{HostnameScheme, ImagePrefix, LabelValue, NamingScheme, Visibility};
+use crate::plan::OtherSystem;
 use crate::pod_security::PodSecurity;
 
 /// Names and limits of an installation. The defaults are those of the product's documents.
@@ -37,6 +38,8 @@ pub struct PlatformSettings {
     pub network: NetworkSettings,
     /// What the pods of workloads may do; an Environment may be narrower.
     pub pod_security: PodSecurity,
+    /// Whose objects in planes are taken over as they are, although the platform did not make them.
+    pub takes_over: Option<OtherSystem>,
 }
 
 /// Whose images may run, and from which registries. By default images come from every registry, and only the paths that
@@ -68,6 +71,7 @@ impl Default for PlatformSettings {
             pull_secrets: false,
             pod_security: PodSecurity::default(),
             network: NetworkSettings::default(),
+            takes_over: None,
         }
     }
 }

@@ -29,11 +29,15 @@ use crate::world::{ClusterId, Stored, World};
 /// What has the name of an object that is to be applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Place {
-    /// Nothing that is known of, or an earlier form of the object: it is applied.
+    /// Nothing that is known of: it is made, and applied over nothing.
+    Free,
+    /// An earlier form of the object: it is applied.
     Open,
     /// The object as it is wanted, but for what somebody changed by hand: lists to which others added are put right before
     /// the apply, which would leave them.
     Altered,
+    /// An object without a mark of the platform's: it is looked at before it is taken.
+    Unmarked,
     /// An object of another installation, or one that is marked as if it were: nothing is sent.
     Taken {
         /// Whose it is, in the words of its annotation [`labels::OWNED_BY`].
@@ -143,9 +147,7 @@ pub fn effects(plan: &Plan, world: &World, object: &ObjectKey) -> Vec<Vec<Effect
     let mut report = Vec::new();
     if let Some(status) = plan.status.as_ref().filter(|status| !live.shows(status)) {
         let effect = Effect::Status { key: object.clone(), object: status_patch(object, live, status) };
-        let recorded = record::recorded(&live.json());
-        let records = record::recorded(&json!({ "status": status }));
-        let is_recorded = records.iter().all(|plane| recorded.contains(plane));
+        let is_recorded = record::has_recorded(&live.json(), status);
         if is_recorded { report.push(effect) } else { first.push(effect) }
     }
     let mut deletions = deletions(plan, world);
@@ -176,7 +178,7 @@ fn applies(plan: &Plan, world: &World) -> Vec<Vec<Effect>> {
             Some(live) if live.is_deleting() => {}
             Some(live) if is_held(world, wanted, live) => {}
             live => {
-                let place = live.map_or(Place::Open, |live| place(world, wanted, live));
+                let place = live.map_or(Place::Free, |live| place(world, wanted, live));
                 needed.push((Rank::of(wanted.key().kind), wanted, place));
             }
         }
@@ -303,8 +305,11 @@ fn protected_by(plan: &Plan, world: &World, guard: &Wanted) -> Vec<Deletion> {
 fn place(world: &World, wanted: &Wanted, live: &Stored) -> Place {
     let installation = world.installation();
     let owned_by = live.annotation(labels::OWNED_BY).unwrap_or_default();
-    if live.label(labels::OWNER).is_some_and(|label| !installation.has_marked(&owned_by, &label)) {
-        return Place::Taken { owned_by };
+    match live.label(labels::OWNER) {
+        Some(label) if !installation.has_marked(&owned_by, &label) => return Place::Taken { owned_by },
+        // In the control plane, planners see what people wrote, and have rules of their own for it.
+        None if wanted.plane != PlaneKey::Control => return Place::Unmarked,
+        Some(_) | None => {}
     }
     if is_marked(live, &wanted.marked(installation)) { Place::Altered } else { Place::Open }
 }

@@ -5,6 +5,7 @@
 
 pub mod effects;
 mod rendered;
+mod taking;
 
 use jiff::Timestamp;
 use kube::Resource;
@@ -20,6 +21,8 @@ use crate::world::Stored;
 
 pub use rendered::Rendered;
 pub(crate) use rendered::printable;
+pub use taking::OtherSystem;
+pub(crate) use taking::may_take;
 
 /// An object that should be in a plane.
 #[derive(Clone, Debug, PartialEq, Serialize)]

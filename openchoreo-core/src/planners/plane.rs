@@ -26,6 +26,7 @@ crate::reasons! {
         CredentialsRefused => Ready = False, "the API server does not know the token or client certificate; give a new one",
         AccessDenied => Ready = False, "the API server knows the identity and forbids what is needed; apply the roles of `install/data-plane`",
         ServerError => Ready = False, "the API server answered with an error",
+        PlaneTooLarge => Ready = False, "the plane holds more than the controllers take of one; nothing there is changed or counts as gone until it holds less",
         Draining => Ready = False, "the plane is being deleted and what is deployed there is being removed",
         Abandoned => Ready = False, "the plane was deleted while it did not answer; what it still holds was given up",
     }
@@ -130,6 +131,7 @@ fn finding(state: &PlaneState) -> Finding {
                 Disconnect::CredentialsRefused => PlaneReason::CredentialsRefused,
                 Disconnect::Forbidden => PlaneReason::AccessDenied,
                 Disconnect::ServerError => PlaneReason::ServerError,
+                Disconnect::TooLarge => PlaneReason::PlaneTooLarge,
             };
             let remedy = match cause {
                 Disconnect::NoAnswer => "check the server URL of `spec.kubernetesCluster` and the network to it",
@@ -137,6 +139,10 @@ fn finding(state: &PlaneState) -> Finding {
                 Disconnect::CredentialsRefused => "give a token or client certificate that the server knows",
                 Disconnect::Forbidden => "apply the roles of `install/data-plane` there",
                 Disconnect::ServerError => "see the API server's log",
+                Disconnect::TooLarge => {
+                    "remove there what nobody needs, or let the controllers take more with `--plane-objects` and \
+                     `--plane-mebibytes`"
+                }
             };
             Finding::new(reason, format!("{error}; {remedy}"))
         }

@@ -229,16 +229,31 @@ impl Server {
         }
         match (operation, live) {
             (Operation::Apply { object, manager, to_status: false, .. }, live) => {
-                if live.is_none()
-                    && let Some(refused) = self.refuses_content(&key.namespace)
-                {
-                    return refused;
+                let revision = text(object, "resourceVersion");
+                match live {
+                    Some(live) if !revision.is_empty() && revision != text(&live, "resourceVersion") => {
+                        return Answer::Conflict(format!("{key} has been modified"));
+                    }
+                    Some(_) => {}
+                    None => {
+                        if let Some(refused) = self.refuses_content(&key.namespace) {
+                            return refused;
+                        }
+                    }
                 }
-                let object = self.apply(key, manager, object);
-                stored(key.kind, object)
+                let mut object = object.clone();
+                metadata(&mut object).remove("resourceVersion");
+                stored(key.kind, self.apply(key, manager, &object))
             }
             (_, None) => Answer::NotFound(format!("{key} not found")),
             (Operation::Get { .. }, Some(live)) => stored(key.kind, live),
+            (Operation::Inspect { .. }, Some(live)) => {
+                let managers = self.managers(key, &live);
+                match stored(key.kind, live) {
+                    Answer::Object(live) => Answer::Inspected(live, managers),
+                    other => other,
+                }
+            }
             (Operation::Apply { object, .. }, Some(mut live)) => {
                 let uid = text(object, "uid");
                 if !uid.is_empty() && uid != text(&live, "uid") {
@@ -260,6 +275,14 @@ impl Server {
                 self.objects.get(key).cloned().map_or(Answer::Done, |left| stored(key.kind, left))
             }
         }
+    }
+
+    /// Who has written an object: who applied it, and whom its managed fields name.
+    fn managers(&self, key: &ObjectKey, live: &Value) -> Vec<String> {
+        let applied = self.applied.keys().filter(|(of, _)| of == key).map(|(_, manager)| manager.clone());
+        let named = live["metadata"]["managedFields"].as_array().into_iter().flatten();
+        let named = named.map(|entry| entry["manager"].as_str().unwrap_or_default().to_owned());
+        applied.chain(named).collect()
     }
 
     /// Why nothing can be made in a namespace, if so.

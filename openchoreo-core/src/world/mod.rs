@@ -84,6 +84,8 @@ pub enum Disconnect {
     Forbidden,
     /// The server answered with another error.
     ServerError,
+    /// It holds more than is taken of one plane.
+    TooLarge,
 }
 
 /// How a plane serves a kind.
@@ -379,36 +381,43 @@ impl World {
         Some(Change::plane(plane))
     }
 
-    /// Learns which cluster a plane leads to, by the uid of its namespace `kube-system`. Gives the planes that led to
-    /// that cluster before, without this one, and the change where this plane now shows other objects.
-    pub fn identify(&mut self, plane: &PlaneKey, identity: &str) -> (Vec<PlaneKey>, Option<Change>) {
+    /// Learns which cluster a plane leads to, by the uid of its namespace `kube-system`. Gives whether the plane shows other
+    /// objects than before, and the change, where it is news.
+    pub fn identify(&mut self, plane: &PlaneKey, identity: &str) -> (bool, Option<Change>) {
         let (own, cluster) = self.cluster_mut(plane);
         let known = cluster.identity.clone();
-        if known.as_deref() != Some(identity) {
-            let is_it = |(_, cluster): &(&ClusterId, &Cluster)| cluster.identity.as_deref() == Some(identity);
-            let same = self.clusters.iter().find(is_it).map(|(id, _)| *id);
-            match (same, known) {
-                (None, None) => {
-                    self.clusters.entry(own).or_default().identity = Some(identity.to_owned());
-                }
-                (same, _) => {
-                    let id = same.unwrap_or_else(|| self.new_cluster());
-                    self.clusters.entry(id).or_default().identity = Some(identity.to_owned());
-                    self.plane_mut(plane).cluster = id;
-                    self.drop_unused();
-                }
-            }
+        if known.as_deref() == Some(identity) {
+            return (false, None);
         }
-        let cluster = self.cluster_id(plane);
-        let is_other = |(key, held): &(&PlaneKey, &Plane)| *key != plane && held.cluster == cluster;
-        let others = self.planes.iter().filter(is_other).map(|(key, _)| key.clone()).collect();
-        (others, (cluster != own).then(|| Change::plane(plane)))
+        let is_it = |(_, cluster): &(&ClusterId, &Cluster)| cluster.identity.as_deref() == Some(identity);
+        let same = self.clusters.iter().find(is_it).map(|(id, _)| *id);
+        let has_moved = same.is_some() || known.is_some();
+        let id = if has_moved { same.unwrap_or_else(|| self.new_cluster()) } else { own };
+        self.clusters.entry(id).or_default().identity = Some(identity.to_owned());
+        if has_moved {
+            self.plane_mut(plane).cluster = id;
+            self.drop_unused();
+        }
+        (has_moved, Some(Change::plane(plane)))
     }
 
     fn drop_unused(&mut self) {
         let used: BTreeSet<ClusterId> = self.planes.values().map(|plane| plane.cluster).collect();
         self.clusters.retain(|id, _| used.contains(id));
         self.unsure.retain(|(id, _), _| used.contains(id));
+    }
+
+    /// What is held of each kind of the cluster that a plane leads to: how many objects, and about how many bytes.
+    pub(crate) fn held(&self, plane: &PlaneKey) -> impl Iterator<Item = (Kind, usize, usize)> {
+        let kinds = self.cluster_of(plane).into_iter().flat_map(|cluster| cluster.kinds.iter());
+        kinds.map(|(kind, store)| (kind, store.len(), store.bytes()))
+    }
+
+    /// Drops all objects of the cluster that a plane leads to, as if none had been seen yet. Who looked at any of them
+    /// looked at the plane too, so one change tells all.
+    pub(crate) fn forget_objects(&mut self, plane: &PlaneKey) -> Change {
+        self.cluster_mut(plane).1.kinds = KindStores::default();
+        Change::plane(plane)
     }
 
     /// The identity of the cluster that a plane leads to: the uid of its namespace `kube-system`.

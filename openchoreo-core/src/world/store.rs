@@ -84,6 +84,8 @@ pub(super) struct KindStore {
     dictionary: Option<Arc<[u8]>>,
     /// The number of the latest list.
     list: u32,
+    /// The bytes that the objects and what finds them take, about.
+    bytes: usize,
 }
 
 /// The objects of one cluster, by kind. There are few kinds, and a kind is told from another at a glance, so that one is
@@ -141,6 +143,11 @@ impl KindStore {
 
     pub(super) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
+    }
+
+    /// The bytes that the objects and what finds them take, about, without looking at each.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Puts an object; nothing where it is no news.
@@ -227,12 +234,14 @@ impl KindStore {
     }
 
     fn file(&mut self, number: u32, object: &Stored, facts: &Facts) {
+        self.bytes += weight(object, facts);
         for tag in facts.tags().chain([tag(NAMESPACE, object.namespace())]) {
             self.postings.entry(tag).and_modify(|posting| posting.insert(number)).or_insert(Posting::One(number));
         }
     }
 
     fn unfile(&mut self, number: u32, object: &Stored, facts: &Facts) {
+        self.bytes = self.bytes.saturating_sub(weight(object, facts));
         for tag in facts.tags().chain([tag(NAMESPACE, object.namespace())]) {
             if self.postings.get_mut(&tag).is_some_and(|posting| posting.remove(number)) {
                 self.postings.remove(&tag);
@@ -329,6 +338,11 @@ impl KindStore {
             + self.dictionary.as_ref().map_or(0, |dictionary| dictionary.len());
         (objects, index)
     }
+}
+
+/// The bytes that an object and what finds it take, about.
+fn weight(object: &Stored, facts: &Facts) -> usize {
+    object.size() + size_of::<Option<Slot>>() + facts.tags().count() * size_of::<(u64, Posting)>()
 }
 
 fn name_hash(namespace: &str, name: &str) -> u64 {

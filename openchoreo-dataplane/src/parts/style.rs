@@ -11,10 +11,12 @@ use std::collections::BTreeMap;
 
 use openchoreo_core::extension::WorkloadContext;
 use openchoreo_core::hierarchy::name_of;
+use openchoreo_core::plan::OtherSystem;
 use openchoreo_types::common::{
     Application, EnvironmentSource, EnvironmentVariable, FileMount, FileMountSource, KeySource,
 };
 use openchoreo_types::labels::annotations::POD_TEMPLATE;
+use openchoreo_types::labels::plane;
 use openchoreo_types::v1alpha1::{Component, DeployableArtifact, Deployment};
 
 use super::{application, labels};
@@ -33,6 +35,19 @@ pub enum WorkloadStyle {
 }
 
 impl WorkloadStyle {
+    /// Whose objects this style takes over as they are, see
+    /// [`PlatformSettings::takes_over`](openchoreo_core::platform::PlatformSettings::takes_over). What upstream makes for
+    /// builds carries no label; its controllers write it under the name of their program.
+    pub fn takes_over(self) -> Option<OtherSystem> {
+        match self {
+            Self::Platform => None,
+            Self::Upstream => Some(OtherSystem {
+                label: (plane::MANAGED_BY.to_owned(), plane::DEPLOYMENT_CONTROLLER.to_owned()),
+                manager: "manager".to_owned(),
+            }),
+        }
+    }
+
     /// The labels by which pods of a workload are selected.
     pub fn selector(self, workload: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         match self {

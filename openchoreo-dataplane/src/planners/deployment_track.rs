@@ -19,7 +19,7 @@ use openchoreo_core::hierarchy::{
     track_of,
 };
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
-use openchoreo_core::labels::{self, Owner, finalizers};
+use openchoreo_core::labels::{self, Owner, annotations, finalizers};
 use openchoreo_core::naming::LabelValue;
 use openchoreo_core::plan::{Finalizer, Plan, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
@@ -34,7 +34,7 @@ use openchoreo_types::v1alpha1::{
     DeploymentTrack, Endpoint, Environment,
 };
 
-use super::deployment::stands;
+use super::deployment::{Cell, stands};
 
 openchoreo_core::reasons! {
     /// Why a DeploymentTrack is or is not ready, and whether it deploys by itself.
@@ -324,8 +324,11 @@ fn deployment(
 ) -> Deployment {
     let environment = target.environment();
     let own = [(labels::DEPLOYMENT_TRACK, track_name(track)), (labels::ENVIRONMENT, environment)];
-    let mut annotations = BTreeMap::from([(labels::ARTIFACT_SINCE.to_owned(), words_of(&age(artifact)))]);
-    annotations.extend(plane_of(scope, &target.environment).map(|plane| record::annotation(&plane)));
+    let mut told = BTreeMap::from([(labels::ARTIFACT_SINCE.to_owned(), words_of(&age(artifact)))]);
+    if let Some(plane) = plane_of(scope, &target.environment) {
+        let cell = Cell::of(scope, environment);
+        told.extend([record::annotation(&plane), (annotations::CELLS.to_owned(), cell.to_string())]);
+    }
     Deployment {
         metadata: ObjectMeta {
             name: Some(target.name.clone()),
@@ -334,7 +337,7 @@ fn deployment(
             owner_references: track.controller_owner_ref(&()).map(|reference| vec![reference]),
             // What its own first pass would add, so that it need not.
             finalizers: cx.finalizer_of::<Deployment>(finalizers::DEPLOYMENT),
-            annotations: Some(annotations),
+            annotations: Some(told),
             ..ObjectMeta::default()
         },
         spec: DeploymentSpec { deployment_artifact_ref: name_of(artifact).to_owned(), ..DeploymentSpec::default() },

@@ -42,7 +42,8 @@ pub(super) fn prepare(
 ) -> Result<Value, ApiError> {
     let kind = intent.kind;
     intent.check_type(&mut object)?;
-    if value::meta(&object, "resourceVersion").is_some() {
+    // An apply may name one: it says that nothing else than that is to be applied to.
+    if ownership == Ownership::Creator && value::meta(&object, "resourceVersion").is_some() {
         return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
     }
     for member in SERVER_OWNED {

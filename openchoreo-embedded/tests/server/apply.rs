@@ -58,6 +58,21 @@ async fn different_values_conflict_equal_ones_are_shared_and_force_takes_over() 
 }
 
 #[tokio::test]
+async fn an_apply_at_a_revision_makes_what_is_not_there_and_changes_nothing_that_is_another() {
+    let server = server_with_widgets().await;
+    let path = format!("{WIDGETS}/w?fieldManager=me&force=true");
+    let mut body = widget("w", json!({"size": 1}));
+    body["metadata"]["resourceVersion"] = "1".into();
+    let made = patch(&server, &path, "apply", &body).await.expect(201);
+    assert_ne!(made["metadata"]["resourceVersion"], "1");
+    body["spec"]["size"] = 2.into();
+    let refused = patch(&server, &path, "apply", &body).await.expect(409);
+    assert_eq!((&refused["reason"], &refused["details"]["causes"]), (&json!("Conflict"), &Value::Null));
+    body["metadata"]["resourceVersion"] = made["metadata"]["resourceVersion"].clone();
+    assert_eq!(patch(&server, &path, "apply", &body).await.expect(200)["spec"]["size"], 2);
+}
+
+#[tokio::test]
 async fn status_is_applied_at_its_own_endpoint_under_its_own_entry() {
     let server = server_with_widgets().await;
     patch(&server, &format!("{WIDGETS}/w?fieldManager=me"), "apply", &widget("w", json!({"size": 1})))

@@ -74,6 +74,10 @@ pub struct DeploymentStatus {
     /// Planes that hold objects of this one: what deletion must clean.
     #[serde(default, deserialize_with = "wire::null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub planes: Vec<PlaneRef>,
+    /// Cells that this one may have parts in, as `<organization>/<project>/<environment>`: whose namespaces deletion removes
+    /// where nobody else is in them.
+    #[serde(default, deserialize_with = "wire::null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub cells: Vec<String>,
 }
 
 platform_status!(DeploymentStatus);

@@ -10,8 +10,9 @@ use super::protocol::{Answer, Operation, RequestId, Trouble};
 use super::sending::{Pending, What};
 use super::{Core, after, backoff};
 use crate::kind::{Kind, ObjectKey, PlaneKey};
-use crate::labels::Owner;
-use crate::plan::effects::{Effect, list_repairs};
+use crate::labels::{self, Owner};
+use crate::plan::effects::{Effect, Place, list_repairs};
+use crate::plan::may_take;
 use crate::world::{ClusterId, Disconnect, PlaneState, Source, Stored};
 
 /// An object of which it is not known whether it exists.
@@ -100,14 +101,24 @@ impl Core {
         }
         let is_elsewhere = cluster != self.world.cluster_id(&plane);
         match (item, what) {
-            (Some(id), What::Effect(effect) | What::BeforeRepair(effect) | What::Repair(effect)) if is_elsewhere => {
-                self.count_down(id, &effect, Outcome::Stale);
-            }
+            (
+                Some(id),
+                What::Effect(effect) | What::BeforeTaking(effect) | What::BeforeRepair(effect) | What::Repair(effect),
+            ) if is_elsewhere => self.count_down(id, &effect, Outcome::Stale),
             (_, What::Existence(doubt)) if is_elsewhere => self.settle(&doubt),
-            // What a repair would lead to is not sent any more.
-            (Some(id), What::BeforeRepair(effect) | What::Repair(effect)) if !self.is_leading => {
+            // What a look or a repair would lead to is not sent any more.
+            (Some(id), What::BeforeTaking(effect) | What::BeforeRepair(effect) | What::Repair(effect))
+                if !self.is_leading =>
+            {
                 self.count_down(id, &effect, Outcome::Stale);
             }
+            (Some(id), What::Effect(effect @ Effect::Apply { place: Place::Free, .. }))
+                if matches!(answer, Answer::Conflict(_)) && self.is_leading =>
+            {
+                let (plane, key) = (effect.plane().clone(), effect.object().clone());
+                self.send(Some(id), plane, Operation::Inspect { key }, What::BeforeTaking(effect));
+            }
+            (Some(id), What::BeforeTaking(effect)) => self.take(id, effect, answer),
             (Some(id), What::Effect(effect)) => {
                 let outcome = self.take_answer(id, &effect, answer);
                 self.count_down(id, &effect, outcome);
@@ -121,7 +132,7 @@ impl Core {
                 self.apply_now(id, effect);
             }
             (_, What::Existence(doubt)) => match answer {
-                Answer::Object(live) => {
+                Answer::Object(live) | Answer::Inspected(live, _) => {
                     if live.uid() != doubt.uid {
                         self.remove_uid(&plane, &doubt.key, &doubt.uid, End::Answered);
                     }
@@ -139,6 +150,33 @@ impl Core {
             (None, _) => {}
         }
         self.items.resume_all(&go_on.unwrap_or_default());
+    }
+
+    /// Applies what is wanted over an object that was not known of, if that may be taken.
+    fn take(&mut self, id: ItemId, effect: Effect, answer: Answer) {
+        let (wanted, protects, live, managers) = match (&effect, answer) {
+            (Effect::Apply { wanted, protects, .. }, Answer::Inspected(live, managers)) => {
+                (wanted.clone(), protects.clone(), live, managers)
+            }
+            (_, Answer::Failed(trouble)) => return self.count_down(id, &effect, Outcome::Transient(trouble.message)),
+            // It is gone again: planned anew.
+            _ => return self.count_down(id, &effect, Outcome::Stale),
+        };
+        let is_known = wanted.plane == PlaneKey::Control || live.label(labels::OWNER).is_some();
+        if is_known {
+            // What carries a mark, and what is in the control plane, planners see and judge.
+            let (plane, kind) = (effect.plane().clone(), effect.object().kind);
+            self.put_answer(&plane, kind, live, None);
+            return self.count_down(id, &effect, Outcome::Stale);
+        }
+        if live.is_deleting() {
+            return self.count_down(id, &effect, Outcome::Transient("one of this name is being deleted".to_owned()));
+        }
+        let other = self.platform.settings().takes_over.as_ref();
+        if let Err(refusal) = may_take(&live, &managers, &wanted.owner, other) {
+            return self.count_down(id, &effect, Outcome::Terminal(refusal));
+        }
+        self.apply_now(id, Effect::Apply { wanted, place: Place::Open, protects });
     }
 
     /// Repairs the lists of a live object as it is now, and then applies what is wanted.
@@ -176,7 +214,7 @@ impl Core {
     fn take_answer(&mut self, id: ItemId, effect: &Effect, answer: Answer) -> Outcome {
         let (plane, key) = (effect.plane(), effect.object());
         match answer {
-            Answer::Object(live) => {
+            Answer::Object(live) | Answer::Inspected(live, _) => {
                 if let Effect::Apply { wanted, .. } = effect {
                     // Servers normalize what they are given; whatever came of it is what was wanted.
                     live.note_holds(wanted.print());
@@ -252,6 +290,7 @@ impl Core {
         }
         let change = self.world.put_stored(plane, kind, live, Source::Answer);
         self.changed(change, by);
+        self.keep_bounds(plane);
     }
 
     /// Takes an object away that is known to be gone, if what is held is that object and not its successor.
@@ -268,7 +307,7 @@ impl Core {
 fn may_be_done(trouble: &Trouble) -> bool {
     match trouble.cause {
         Disconnect::NoAnswer | Disconnect::ServerError => true,
-        Disconnect::TlsRefused | Disconnect::CredentialsRefused | Disconnect::Forbidden => false,
+        Disconnect::TlsRefused | Disconnect::CredentialsRefused | Disconnect::Forbidden | Disconnect::TooLarge => false,
     }
 }
 
@@ -276,6 +315,6 @@ fn may_be_done(trouble: &Trouble) -> bool {
 pub(super) fn is_about_the_plane(trouble: &Trouble) -> bool {
     match trouble.cause {
         Disconnect::NoAnswer | Disconnect::TlsRefused | Disconnect::CredentialsRefused => true,
-        Disconnect::Forbidden | Disconnect::ServerError => false,
+        Disconnect::Forbidden | Disconnect::ServerError | Disconnect::TooLarge => false,
     }
 }

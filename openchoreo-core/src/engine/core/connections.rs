@@ -53,18 +53,14 @@ impl Core {
         }
         match news {
             News::ListBegins => self.world.begin_list(&plane, kind),
-            News::Listed(object) => {
-                // What was gone is there again where the server's store was restored.
-                self.gone.forget(&object.uid());
-                let change = self.world.put_stored(&plane, kind, object, Source::Watch);
-                self.changed(change, None);
-            }
             // An answer was faster to tell its end.
             News::Put(object) if self.gone.hides(&object, Source::Watch) => {}
-            News::Put(object) => {
+            // What was gone may be listed again where the server's store was restored.
+            News::Listed(object) | News::Put(object) => {
                 self.gone.forget(&object.uid());
                 let change = self.world.put_stored(&plane, kind, object, Source::Watch);
                 self.changed(change, None);
+                self.keep_bounds(&plane);
             }
             News::Gone(object) => {
                 let key = object.key(kind);
@@ -147,7 +143,7 @@ impl Core {
         lane.is_probing = false;
         lane.probe_at = None;
         // A connection that stands goes on while new credentials are tried.
-        if !matches!(lane.phase, Phase::Open | Phase::Listing(_)) {
+        if !lane.is_connected() {
             lane.phase = Phase::Connecting;
         }
         let command = Command::Connect { plane: plane.clone(), attempt: lane.attempt, credentials };
@@ -254,15 +250,15 @@ impl Core {
         };
         lane.missed = 0;
         let key = lane.key.clone();
-        let is_new = !matches!(lane.phase, Phase::Open | Phase::Listing(_));
+        let is_new = !lane.is_connected();
         if is_new {
             lane.phase = Phase::Listing(after(self.now, self.settings.listing));
         }
         lane.facts = Some(facts.clone());
         if let Some(identity) = &facts.identity {
             let left_behind = self.lanes_of_same_cluster(plane);
-            let (_, moved) = self.world.identify(&key, identity);
-            if moved.is_some() {
+            let (has_moved, change) = self.world.identify(&key, identity);
+            if has_moved {
                 // It leads to another cluster than the one that was watched, or to one that is watched already.
                 if let Some(lane) = self.lanes.get_mut(plane) {
                     lane.phase = Phase::Listing(after(self.now, self.settings.listing));
@@ -273,8 +269,8 @@ impl Core {
                 }
                 let change = self.world.set_plane_state(&key, PlaneState::Unknown);
                 self.changed(change, None);
-                self.changed(moved, None);
             }
+            self.changed(change, None);
         }
         self.serves(plane, attempt, facts.kinds);
         self.check_listed();
@@ -336,8 +332,7 @@ impl Core {
     }
 
     fn watch_what_is_needed(&mut self, plane: &PlaneRef) {
-        let is_connected = |lane: &Lane| matches!(lane.phase, Phase::Listing(_) | Phase::Open);
-        if !self.lanes.get(plane).is_some_and(is_connected) {
+        if !self.lanes.get(plane).is_some_and(Lane::is_connected) {
             return;
         }
         for (kind, is_owned) in self.needed_kinds(plane) {
@@ -415,9 +410,47 @@ impl Core {
         }
     }
 
+    /// Gives up a cluster that holds more than is taken of one, with all planes that lead there. What was seen of it is
+    /// dropped: what is listed later may be other objects, and both together would be more again.
+    pub(super) fn keep_bounds(&mut self, plane: &PlaneKey) {
+        let PlaneKey::Remote(remote) = plane else { return };
+        let bounds = self.settings.plane_bounds;
+        let (mut objects, mut bytes) = (0, 0);
+        for (_, number, size) in self.world.held(plane) {
+            (objects, bytes) = (objects + number, bytes + size);
+        }
+        let (what, share): (_, fn(&(Kind, usize, usize)) -> usize) = if objects > bounds.objects {
+            (format!("{} objects", bounds.objects), |held| held.1)
+        } else if bytes > bounds.bytes {
+            (format!("{} MiB", bounds.bytes >> 20), |held| held.2)
+        } else {
+            return;
+        };
+        let most = self.world.held(plane).max_by_key(share).map(|(kind, number, _)| format!("{number} are {kind}"));
+        let message = format!("it holds more than {what}; of those seen {}", most.unwrap_or_default());
+        let mut planes = self.lanes_of_same_cluster(remote);
+        planes.push(remote.clone());
+        let is_watched = |plane: &&PlaneRef| self.lanes.get(*plane).is_some_and(Lane::is_connected);
+        let watched: Vec<PlaneRef> = planes.iter().filter(is_watched).cloned().collect();
+        // None takes over the watches of another.
+        for plane in &watched {
+            if let Some(lane) = self.lanes.get_mut(plane) {
+                lane.phase = Phase::Broken(self.now);
+            }
+        }
+        for plane in &watched {
+            self.break_off(plane, Trouble { cause: Disconnect::TooLarge, message: message.clone() });
+        }
+        for plane in planes {
+            let change = self.world.forget_objects(&PlaneKey::Remote(plane));
+            self.changed(Some(change), None);
+        }
+    }
+
     /// Calls a plane unreachable, and connects again after a while, ever less often.
     fn break_off(&mut self, plane: &PlaneRef, trouble: Trouble) {
-        let (now, waits) = (self.now, self.settings.reconnect);
+        let now = self.now;
+        let waits = if trouble.cause == Disconnect::TooLarge { self.settings.relist } else { self.settings.reconnect };
         let Some(lane) = self.lanes.get_mut(plane) else { return };
         lane.failures = lane.failures.saturating_add(1);
         lane.phase = Phase::Broken(after(now, backoff(waits, lane.failures)));

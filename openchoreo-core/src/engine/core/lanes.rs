@@ -74,6 +74,14 @@ impl Lane {
         }
     }
 
+    /// Whether it has answered and is watched.
+    pub(super) fn is_connected(&self) -> bool {
+        match self.phase {
+            Phase::Listing(_) | Phase::Open => true,
+            Phase::Idle | Phase::Connecting | Phase::Broken(_) => false,
+        }
+    }
+
     /// When something is to be done for it without anyone's news.
     pub(super) fn timer(&self) -> Option<Timestamp> {
         let phase = match self.phase {
@@ -143,6 +151,8 @@ pub(super) struct Gone {
 impl Gone {
     /// How many are remembered: far more than there are requests in flight.
     const LIMIT: usize = 4096;
+    /// The longest uid that is remembered: none that a real server makes is longer, and a hostile one fills nothing.
+    const LONGEST: usize = 128;
 
     /// Whether an object is shown as it was before its end, so that it is not to be believed.
     pub(super) fn hides(&self, shown: &Stored, by: Source) -> bool {
@@ -164,7 +174,7 @@ impl Gone {
     }
 
     pub(super) fn add(&mut self, uid: String, end: End) {
-        if uid.is_empty() || self.uids.insert(uid.clone(), end).is_some() {
+        if uid.is_empty() || uid.len() > Self::LONGEST || self.uids.insert(uid.clone(), end).is_some() {
             return;
         }
         self.order.push_back(uid);

@@ -35,7 +35,7 @@ use items::{ItemId, Items, Owners, Urgency};
 use lanes::{Gone, Lane, Room, Watch};
 use sending::Pending;
 
-pub use protocol::{Answer, Command, Event, Facts, News, Operation, RequestId, Scope, Trouble, WatchId};
+pub use protocol::{Answer, Command, Event, Facts, NO_REVISION, News, Operation, RequestId, Scope, Trouble, WatchId};
 
 /// How the core decides. The defaults suit a control plane of thousands of components.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,10 @@ pub struct CoreSettings {
     pub reconnect: (SignedDuration, SignedDuration),
     /// How long everything that is read in a plane may take to be listed.
     pub listing: SignedDuration,
+    /// How much is taken of one cluster that planes lead to.
+    pub plane_bounds: PlaneBounds,
+    /// The first and the longest wait before a plane that held more is connected to and listed again.
+    pub relist: (SignedDuration, SignedDuration),
     /// Whose objects are ours; where nothing is given, what the uid of the control plane's namespace `kube-system` says.
     pub installation: Option<Installation>,
     /// Whether planes are connected to. Offline runs set the state of planes themselves.
@@ -72,9 +76,29 @@ impl Default for CoreSettings {
             backoff: (SignedDuration::from_millis(200), SignedDuration::from_secs(60)),
             reconnect: (SignedDuration::from_millis(500), SignedDuration::from_secs(15)),
             listing: SignedDuration::from_secs(60),
+            plane_bounds: PlaneBounds::default(),
+            relist: (SignedDuration::from_mins(1), SignedDuration::from_mins(5)),
             installation: None,
             connects: true,
         }
+    }
+}
+
+/// How much is taken of one cluster that planes lead to, so that a hostile one does not exhaust who watches it. What
+/// holds more is unreachable until it holds less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlaneBounds {
+    /// Objects.
+    pub objects: usize,
+    /// Bytes that they take at rest, about.
+    pub bytes: usize,
+}
+
+impl Default for PlaneBounds {
+    /// 10 000 components have about five objects each in a plane, and all that is known of them in every plane takes 100 MiB
+    /// (`docs/performance.md`).
+    fn default() -> Self {
+        Self { objects: 200_000, bytes: 256 << 20 }
     }
 }
 

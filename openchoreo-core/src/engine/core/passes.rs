@@ -17,7 +17,7 @@ use crate::labels::Owner;
 use crate::plan::effects::{Effect, effects};
 use crate::plan::{Finalizer, Plan};
 use crate::planner::{AnyPlanner, PlanContext};
-use crate::record::recorded;
+use crate::record::{recorded, recorded_cells};
 use crate::remote::clean_everywhere;
 use crate::world::{PlaneState, ReadSet, Stored};
 
@@ -286,9 +286,12 @@ pub(super) fn show_failure(plan: &mut Plan, live: &Stored, message: &str, now: j
 fn report_only(cx: &PlanContext<'_>, live: &Stored, reason: CommonReason, message: &str) -> Plan {
     let json = live.json();
     let mut status = json.get("status").filter(|status| status.is_object()).cloned().unwrap_or_else(|| json!({}));
-    let planes = recorded(&json);
+    let (planes, cells) = (recorded(&json), recorded_cells(&json));
     if !planes.is_empty() {
         status["planes"] = serde_json::to_value(planes).unwrap_or_default();
+    }
+    if !cells.is_empty() {
+        status["cells"] = cells.into();
     }
     let mut plan = Plan::new();
     plan.report_findings(live, status, &[Finding::new(reason, message)], cx.now());

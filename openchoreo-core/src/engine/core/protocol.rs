@@ -111,6 +111,8 @@ pub struct Trouble {
 pub enum Answer {
     /// The object as it is now.
     Object(Stored),
+    /// The object as it is now, and the field managers that have written more of it than its status.
+    Inspected(Stored, Vec<String>),
     /// It is done, and there is no object to show: it is gone.
     Done,
     /// There is no such object, or no such namespace or kind (404).
@@ -184,6 +186,10 @@ pub enum Command {
     },
 }
 
+/// The revision that an object names which is only to be made: no object has it, and an apply to an object that is there
+/// is a conflict.
+pub const NO_REVISION: &str = "1";
+
 /// A request to an API server.
 #[derive(Clone, PartialEq)]
 pub enum Operation {
@@ -192,7 +198,13 @@ pub enum Operation {
         /// Its key.
         key: ObjectKey,
     },
-    /// Applies an object, or its status, by server-side apply, forced.
+    /// Reads an object, and who has written it.
+    Inspect {
+        /// Its key.
+        key: ObjectKey,
+    },
+    /// Applies an object, or its status, by server-side apply, forced. Where the object names a revision, it is applied only
+    /// to that, or where there is none: see [`NO_REVISION`].
     Apply {
         /// Its key.
         key: ObjectKey,
@@ -225,7 +237,7 @@ impl fmt::Debug for Operation {
         let mut shown = f.debug_struct(self.verb());
         shown.field("key", self.key());
         match self {
-            Self::Get { .. } => {}
+            Self::Get { .. } | Self::Inspect { .. } => {}
             Self::Apply { key, manager, object, .. } => {
                 shown.field("manager", manager).field("object", &printable(key.kind, object.clone()));
             }
@@ -245,14 +257,18 @@ impl Operation {
     /// The object that it is about.
     pub fn key(&self) -> &ObjectKey {
         match self {
-            Self::Get { key } | Self::Apply { key, .. } | Self::Patch { key, .. } | Self::Delete { key, .. } => key,
+            Self::Get { key }
+            | Self::Inspect { key }
+            | Self::Apply { key, .. }
+            | Self::Patch { key, .. }
+            | Self::Delete { key, .. } => key,
         }
     }
 
     /// What it does, in a word.
     pub fn verb(&self) -> &'static str {
         match self {
-            Self::Get { .. } => "get",
+            Self::Get { .. } | Self::Inspect { .. } => "get",
             Self::Apply { to_status: true, .. } => "status",
             Self::Apply { .. } => "apply",
             Self::Patch { .. } => "patch",

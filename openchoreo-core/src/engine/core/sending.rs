@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::answers::Doubt;
 use super::items::{ItemId, Outcome};
 use super::passes::show_failure;
-use super::protocol::{Command, Operation, RequestId};
+use super::protocol::{Command, NO_REVISION, Operation, RequestId};
 use super::{Core, after, backoff};
 use crate::kind::{ObjectKey, PlaneKey};
 use crate::labels::{self, Installation};
@@ -31,6 +31,8 @@ pub(super) struct Pending {
 pub(super) enum What {
     /// An effect of a plan.
     Effect(Effect),
+    /// The live form of an object that is to be applied over, if it may be.
+    BeforeTaking(Effect),
     /// The live form of an object whose lists are to be repaired before it is applied.
     BeforeRepair(Effect),
     /// The repair itself.
@@ -62,10 +64,15 @@ impl Core {
             Effect::Apply { ref wanted, place: Place::Altered, .. } => {
                 (Operation::Get { key: wanted.key().clone() }, What::BeforeRepair(effect))
             }
+            Effect::Apply { ref wanted, place: Place::Unmarked, .. } => {
+                (Operation::Inspect { key: wanted.key().clone() }, What::BeforeTaking(effect))
+            }
             effect => (self.operation_of(id, &effect), What::Effect(effect)),
         };
         let plane = match &what {
-            What::Effect(effect) | What::BeforeRepair(effect) | What::Repair(effect) => effect.plane().clone(),
+            What::Effect(effect) | What::BeforeTaking(effect) | What::BeforeRepair(effect) | What::Repair(effect) => {
+                effect.plane().clone()
+            }
             What::Existence(_) => PlaneKey::Control,
         };
         self.send(Some(id), plane, operation, what);
@@ -74,7 +81,7 @@ impl Core {
     /// The request that an effect of an item is.
     pub(super) fn operation_of(&self, id: ItemId, effect: &Effect) -> Operation {
         let planner = self.items.get(id).and_then(|item| self.platform.planners().get(item.planner));
-        let manager = format!("openchoreo/{}", planner.map_or("core", |planner| planner.name()));
+        let manager = format!("{}{}", labels::MANAGER_PREFIX, planner.map_or("core", |planner| planner.name()));
         operation(effect, manager, self.world.installation())
     }
 
@@ -202,10 +209,10 @@ fn describe(effect: &Effect) -> String {
 
 /// Why an object is not applied that has the name of another installation's.
 fn taken(owned_by: &str) -> String {
-    let owner = labels::OWNER;
+    let (owner, adopt) = (labels::OWNER, labels::ADOPT);
     format!(
         "it exists and is marked as that of `{owned_by}` in another installation; if that one is gone, remove the label \
-         `{owner}` of the object, or give this installation the identity of that one"
+         `{owner}` of the object and annotate it with {adopt}=true, or give this installation the identity of that one"
     )
 }
 
@@ -217,8 +224,11 @@ fn operation(effect: &Effect, manager: String, installation: &Installation) -> O
         Effect::Status { key, object } => {
             Operation::Apply { key: key.clone(), manager, object: object.clone(), to_status: true }
         }
-        Effect::Apply { wanted, .. } => {
-            let (key, object) = (wanted.key().clone(), wanted.marked(installation));
+        Effect::Apply { wanted, place, .. } => {
+            let (key, mut object) = (wanted.key().clone(), wanted.marked(installation));
+            if *place == Place::Free {
+                object["metadata"]["resourceVersion"] = NO_REVISION.into();
+            }
             Operation::Apply { key, manager, object, to_status: false }
         }
         Effect::Delete(deletion) => Operation::Delete { key: deletion.key.clone(), uid: deletion.uid.clone() },

@@ -11,16 +11,16 @@ use kube::api::{Api, PartialObjectMeta};
 use kube::runtime::watcher::{self, Event as WatchEvent};
 use kube::{Client, Discovery};
 use openchoreo_types::common::PlaneRef;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::{debug, info, warn};
 
 use super::fence::Fence;
 use super::metrics::Metrics;
 use super::requests::ask;
-use super::watches;
+use super::watches::{self, NewsRoom, Teller};
 use crate::client::{self, Cluster, Connector, Credentials, PlaneClient};
-use crate::engine::core::{Answer, Command, Event, Facts, Operation, Trouble, WatchId};
+use crate::engine::core::{Answer, Command, Event, Facts, News, Operation, Trouble, WatchId};
 use crate::extension::chain;
 use crate::kind::PlaneKey;
 use crate::world::{Disconnect, ServedKinds};
@@ -32,6 +32,8 @@ const DISCOVERY_DEBOUNCE: Duration = Duration::from_millis(200);
 pub(super) enum Incoming {
     /// An event for the core.
     Event(Event),
+    /// News of a watch, which have taken room of their plane's until they are taken.
+    News { watch: WatchId, news: News, room: OwnedSemaphorePermit },
     /// A plane has been connected to: its client, and the event for the core.
     Client { plane: PlaneRef, server: String, attempt: u64, client: Client, event: Event },
 }
@@ -41,6 +43,8 @@ struct Plane {
     server: String,
     /// Survives the rotation of credentials: watches go on with the new ones.
     client: PlaneClient,
+    /// Room for its news that wait to be taken.
+    room: NewsRoom,
     /// Watches its CRDs.
     kinds: AbortHandle,
 }
@@ -48,6 +52,7 @@ struct Plane {
 /// All planes.
 pub(super) struct Planes {
     control: Client,
+    control_room: NewsRoom,
     connector: Arc<dyn Connector>,
     planes: HashMap<PlaneRef, Plane>,
     watches: HashMap<WatchId, AbortHandle>,
@@ -70,6 +75,7 @@ impl Planes {
     ) -> Self {
         Self {
             control,
+            control_room: NewsRoom::default(),
             connector,
             planes: HashMap::new(),
             watches: HashMap::new(),
@@ -86,23 +92,27 @@ impl Planes {
     pub(super) fn take(&mut self, news: Incoming) -> Option<Event> {
         match news {
             Incoming::Event(event) => Some(event),
+            Incoming::News { watch, news, room } => {
+                drop(room);
+                Some(Event::Watched { watch, news })
+            }
             Incoming::Client { plane, server, attempt, client, event } => {
                 self.connecting.remove(&plane);
                 let old = self.planes.remove(&plane);
                 if let Some(old) = &old {
                     old.kinds.abort();
                 }
-                let client = match old.filter(|old| old.server == server) {
+                let (client, room) = match old.filter(|old| old.server == server) {
                     Some(old) => {
                         old.client.replace(client);
-                        old.client
+                        (old.client, old.room)
                     }
                     // Requests to the server that it led to before have nothing to do with this one.
-                    None => PlaneClient::new(client),
+                    None => (PlaneClient::new(client), NewsRoom::default()),
                 };
                 let task = kinds_change(plane.clone(), attempt, client.client(), self.timeout, self.tell.clone());
                 let kinds = tokio::spawn(task).abort_handle();
-                self.planes.insert(plane, Plane { server, client, kinds });
+                self.planes.insert(plane, Plane { server, client, room, kinds });
                 Some(event)
             }
         }
@@ -122,7 +132,10 @@ impl Planes {
         match command {
             Command::Watch { watch, plane, kind, scope } => {
                 let Some(client) = self.client(&plane) else { return };
-                let task = watches::watch(client, watch, plane, kind, scope, self.tell.clone());
+                let room =
+                    plane.remote().and_then(|remote| self.planes.get(remote)).map_or(&self.control_room, |of| &of.room);
+                let teller = Teller { watch, room: room.clone(), tell: self.tell.clone() };
+                let task = watches::watch(client, plane, kind, scope, teller);
                 self.watches.insert(watch, tokio::spawn(task).abort_handle());
             }
             Command::StopWatching(watch) => {
@@ -163,7 +176,7 @@ impl Planes {
                 let (timeout, tell, metrics) = (self.timeout, self.tell.clone(), self.metrics.clone());
                 let fence = self.fence.clone();
                 self.requests.spawn(async move {
-                    let is_write = !matches!(operation, Operation::Get { .. });
+                    let is_write = !matches!(operation, Operation::Get { .. } | Operation::Inspect { .. });
                     let answer = match client {
                         None => Answer::Failed(no_client()),
                         Some(client) => {

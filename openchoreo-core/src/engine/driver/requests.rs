@@ -1,5 +1,6 @@
 //! Requests: an operation of the core as a request of kube, and the answer as the core knows it.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ pub(super) async fn ask(
             Answer::Failed(Trouble { cause: Disconnect::NoAnswer, message })
         }
     };
-    let is_ok = matches!(answer, Answer::Object(_) | Answer::Done);
+    let is_ok = matches!(answer, Answer::Object(_) | Answer::Inspected(..) | Answer::Done);
     let name =
         plane.remote().map_or_else(|| "control".to_owned(), |plane| format!("{}/{}", plane.namespace, plane.name));
     metrics.count_request(&RequestLabels { plane: name, verb, result: if is_ok { "ok" } else { "error" } });
@@ -53,6 +54,14 @@ async fn send(client: Client, operation: Operation) -> Result<Answer, kube::Erro
     };
     match operation {
         Operation::Get { key } => api.get(&key.name).await.map(shown),
+        Operation::Inspect { key } => {
+            let object = api.get(&key.name).await?;
+            let managers = managers(&object);
+            Ok(match shown(object) {
+                Answer::Object(live) => Answer::Inspected(live, managers),
+                other => other,
+            })
+        }
         Operation::Apply { key, manager, object, to_status } => {
             let params = PatchParams::apply(&manager).force();
             client::apply(&api, &key.name, &params, &object, to_status).await.map(shown)
@@ -74,6 +83,14 @@ async fn send(client: Client, operation: Operation) -> Result<Answer, kube::Erro
             Ok(answer.either(shown, |_| Answer::Done))
         }
     }
+}
+
+/// The field managers that have written more of an object than its status, by name.
+fn managers(object: &DynamicObject) -> Vec<String> {
+    let entries = object.metadata.managed_fields.iter().flatten();
+    let of_all = entries.filter(|entry| entry.subresource.as_deref().unwrap_or_default().is_empty());
+    let names: BTreeSet<String> = of_all.filter_map(|entry| entry.manager.clone()).collect();
+    names.into_iter().collect()
 }
 
 fn refusal(error: &kube::Error) -> Answer {

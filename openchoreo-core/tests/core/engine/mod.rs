@@ -1,6 +1,7 @@
 //! Scripted histories of the engine's core: events in, commands out, a virtual clock and modelled API servers.
 
 mod any_history;
+mod bounds;
 mod clusters;
 mod connections;
 mod history;
@@ -11,4 +12,5 @@ mod planning;
 mod script;
 mod sending;
 mod storms;
+mod taking;
 mod wanting;

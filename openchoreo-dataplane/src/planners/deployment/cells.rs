@@ -2,47 +2,63 @@
 //!
 //! Which cells a Deployment was in must be known without living parents, and must not be taken from what its author can
 //! write. So it is read from the plane: from the namespaces that hold the Deployment's own objects, which say in an
-//! annotation of the platform's which cell they are. Beside them counts the cell where the Deployment would belong now,
-//! for the case that its namespace was made and nothing in it; the organization of that is decided by the namespace of
-//! the control plane and the project by the Component, so a label can at most choose among the project's environments.
+//! annotation of the platform's which cell they are. Beside them count the cells that the Deployment records, for the case
+//! that its namespace was made and nothing in it: those of its own organization, which goes by the namespace of the control
+//! plane. A cell is recorded before its namespace is made, and until it is seen that the Deployment has left it.
 //!
 //! A cell is never emptied under others because something is missing for a moment: not the Organization, the label of a
 //! namespace, the Environment or a Component, and not because a Deployment in it cannot be read.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
-use openchoreo_core::hierarchy::{claimed_organization, label_of, name_of};
-use openchoreo_core::kind::{ObjectKey, PlaneKey};
-use openchoreo_core::labels::{self, Owner};
+use openchoreo_core::hierarchy::{ComponentScope, children_of, claimed_organization, name_of, namespaces_of_project};
+use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
+use openchoreo_core::labels::{self, Owner, annotations};
 use openchoreo_core::planner::PlanContext;
-use openchoreo_core::record::recorded;
+use openchoreo_core::platform::INDEX_PROJECT;
+use openchoreo_core::record;
 use openchoreo_core::world::{Select, Stored};
 use openchoreo_types::PlatformKind;
-use openchoreo_types::common::PlaneRef;
 use openchoreo_types::v1alpha1::{Component, Deployment, Environment, Organization};
 
 use super::owner_of;
 
-/// The names of a project in an environment of an organization.
+/// A project in an environment of an organization.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Cell {
+pub(crate) struct Cell {
     organization: String,
     project: String,
     environment: String,
 }
 
+impl std::fmt::Display for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}/{}", self.organization, self.project, self.environment)
+    }
+}
+
 impl Cell {
-    fn owner(&self) -> Owner {
+    /// Where a component is in an environment.
+    pub(crate) fn of(scope: &ComponentScope, environment: &str) -> Self {
+        let project = name_of(&*scope.project).to_owned();
+        Self { organization: scope.organization.clone(), project, environment: environment.to_owned() }
+    }
+
+    fn of_words(words: &str) -> Option<Self> {
+        let mut parts = words.splitn(3, '/').map(str::to_owned);
+        Some(Self { organization: parts.next()?, project: parts.next()?, environment: parts.next()? })
+    }
+
+    pub(super) fn owner(&self) -> Owner {
         Owner::cell(&self.organization, &self.project, &self.environment)
     }
 
     /// The cell that a namespace of a plane says it is, if its owner label agrees.
     fn of_namespace(cx: &PlanContext<'_>, live: &Stored) -> Option<Self> {
         let metadata = live.metadata();
-        let said = metadata.annotations.get(labels::OWNED_BY)?.strip_prefix("Cell/")?;
-        let mut parts = said.splitn(3, '/').map(str::to_owned);
-        let cell = Self { organization: parts.next()?, project: parts.next()?, environment: parts.next()? };
+        let cell = Self::of_words(metadata.annotations.get(labels::OWNED_BY)?.strip_prefix("Cell/")?)?;
         (metadata.labels.get(labels::OWNER) == Some(&cx.label_of(&cell.owner()))).then_some(cell)
     }
 }
@@ -55,7 +71,7 @@ pub(super) fn left(
     stays: Option<&Owner>,
 ) -> Vec<Owner> {
     let mut cells = cells_of(cx, &owner_of(deployment), plane);
-    cells.extend(cell_of(cx, deployment));
+    cells.extend(recorded(cx, deployment));
     cells
         .iter()
         .filter(|cell| stays != Some(&cell.owner()))
@@ -64,15 +80,22 @@ pub(super) fn left(
         .collect()
 }
 
-/// The cell where a Deployment belongs, without living parents where possible.
-fn cell_of(cx: &PlanContext<'_>, deployment: &Deployment) -> Option<Cell> {
-    let namespace = deployment.metadata.namespace.as_deref()?;
-    let component = cx.written::<Component>(namespace, label_of(deployment, labels::COMPONENT)?)?;
-    Some(Cell {
-        organization: claimed_organization(cx, namespace)?,
-        project: component.spec.owner.project_name.clone(),
-        environment: label_of(deployment, labels::ENVIRONMENT)?.to_owned(),
-    })
+/// The cells that a Deployment records. Those of other organizations are not its to leave.
+fn recorded(cx: &PlanContext<'_>, deployment: &Deployment) -> Vec<Cell> {
+    let organization = claimed_organization(cx, deployment.metadata.namespace.as_deref().unwrap_or_default());
+    let cells = recorded_words(deployment).into_iter().filter_map(|words| Cell::of_words(&words));
+    cells.filter(|cell| organization.as_ref().is_none_or(|organization| cell.organization == *organization)).collect()
+}
+
+/// The cells that a Deployment records, as it does.
+pub(super) fn recorded_words(deployment: &Deployment) -> Vec<String> {
+    match deployment.status.as_ref().filter(|status| status.observed_generation.is_some()) {
+        Some(status) => status.cells.clone(),
+        None => {
+            let made_for = deployment.metadata.annotations.as_ref().and_then(|all| all.get(annotations::CELLS));
+            made_for.into_iter().flat_map(|text| text.split(',')).map(|cell| cell.trim().to_owned()).collect()
+        }
+    }
 }
 
 /// Whether a cell goes with its organization, environment or plane, whoever is still in it. What is merely missing
@@ -89,30 +112,57 @@ fn is_going(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey) -> bool {
 fn is_served_elsewhere(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey) -> bool {
     cx.written::<Environment>(&cell.organization, &cell.environment).is_some_and(|environment| {
         let serving = environment.spec.data_plane_ref.as_deref().unwrap_or_default();
-        *plane != PlaneKey::data_plane(&cell.organization, serving)
+        !cx.may_be_same_cluster(&PlaneKey::data_plane(&cell.organization, serving), plane)
     })
 }
 
-/// Whether another Deployment that stays has, or may be about to have, objects in the cell.
+/// Whether another Deployment that stays has, or is about to have, objects in the cell. Who may is looked up, so that
+/// neither other projects nor other organizations are looked at.
 fn has_others(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey, deployment: &Deployment) -> bool {
     let own =
         ObjectKey::of::<Deployment>(deployment.metadata.namespace.as_deref().unwrap_or_default(), name_of(deployment));
-    let Some(recorded) = plane.remote() else { return true };
-    let is_left = is_served_elsewhere(cx, cell, plane);
-    // As they were seen, since one that cannot be read has its objects there too.
-    let in_environment = Select::of::<Deployment>().label(labels::ENVIRONMENT, cell.environment.as_str());
-    cx.control().list_stored(&in_environment).iter().any(|(key, other)| {
+    // As it was seen, since one that cannot be read has its objects there too.
+    let stays = |key: &ObjectKey, other: &Stored| {
         *key != own
             && !other.is_deleting()
-            && records(other, recorded)
-            && (!is_left && may_be_in(cx, key, other, cell) || has_objects(cx, key, cell, plane))
-    })
+            && other.has_label(labels::ENVIRONMENT, &cell.environment)
+            && records(cx, other, plane)
+    };
+    !is_served_elsewhere(cx, cell, plane) && deployments_of(cx, cell).iter().any(|(key, other)| stays(key, other))
+        || residents(cx, cell, plane).iter().any(|key| cx.control().stored(key).is_some_and(|other| stays(key, &other)))
 }
 
-/// Whether a Deployment has objects in a cell.
-fn has_objects(cx: &PlanContext<'_>, key: &ObjectKey, cell: &Cell, plane: &PlaneKey) -> bool {
-    let owner = Owner::object(Deployment::KIND, key.namespace.as_str(), key.name.as_str());
-    cells_of(cx, &owner, plane).contains(cell)
+/// The Deployments that belong in a cell by the project of their component, whatever is there of them.
+fn deployments_of(cx: &PlanContext<'_>, cell: &Cell) -> Vec<(ObjectKey, Arc<Stored>)> {
+    let namespaces = namespaces_of_project(cx, &cell.organization, &cell.project);
+    let components = namespaces.into_iter().flat_map(|namespace| {
+        let select = Select::of::<Component>().namespace(namespace).index(INDEX_PROJECT, cell.project.as_str());
+        cx.control().list_stored_written(&select)
+    });
+    let of_component = |(key, _): (ObjectKey, _)| {
+        let select = children_of(&key.namespace, &key.name).label(labels::ENVIRONMENT, cell.environment.as_str());
+        cx.control().list_stored(&Select { kind: Kind::of::<Deployment>(), ..select })
+    };
+    components.flat_map(of_component).collect()
+}
+
+/// The Deployments that have objects in a cell, by what these say: of whose parents nothing is known any more, it is known
+/// by this where they are.
+fn residents(cx: &PlanContext<'_>, cell: &Cell, plane: &PlaneKey) -> BTreeSet<ObjectKey> {
+    let shared = cx.at(plane).owned_by(&cell.owner()).into_iter().map(|(key, _)| key);
+    let namespaces: BTreeSet<String> =
+        shared.map(|key| if key.kind.namespaced { key.namespace } else { key.name }).collect();
+    let objects = namespaces.iter().flat_map(|namespace| cx.at(plane).in_namespace(namespace));
+    objects.filter_map(|(_, live)| deployment_of(cx, &live)).collect()
+}
+
+/// The Deployment that an object of a plane says it is of, if its owner label agrees.
+fn deployment_of(cx: &PlanContext<'_>, live: &Stored) -> Option<ObjectKey> {
+    let metadata = live.metadata();
+    let (namespace, name) = metadata.annotations.get(labels::OWNED_BY)?.strip_prefix("Deployment/")?.split_once('/')?;
+    let owner = Owner::object(Deployment::KIND, namespace, name);
+    let is_marked = metadata.labels.get(labels::OWNER) == Some(&cx.label_of(&owner));
+    is_marked.then(|| ObjectKey::of::<Deployment>(namespace, name))
 }
 
 /// The cells that objects of an owner are in.
@@ -123,16 +173,8 @@ fn cells_of(cx: &PlanContext<'_>, owner: &Owner, plane: &PlaneKey) -> BTreeSet<C
     namespaces.filter_map(|live| Cell::of_namespace(cx, &live)).collect()
 }
 
-/// Whether a status records a plane.
-fn records(deployment: &Stored, plane: &PlaneRef) -> bool {
-    recorded(&deployment.json()).contains(plane)
-}
-
-/// Whether a Deployment may be in a cell: one of whose organization or component nothing is known may be in any.
-fn may_be_in(cx: &PlanContext<'_>, key: &ObjectKey, other: &Stored, cell: &Cell) -> bool {
-    if claimed_organization(cx, &key.namespace).is_some_and(|organization| organization != cell.organization) {
-        return false;
-    }
-    let component = other.label(labels::COMPONENT).and_then(|name| cx.written::<Component>(&key.namespace, &name));
-    component.is_none_or(|component| component.spec.owner.project_name == cell.project)
+/// Whether a Deployment records a plane, or another registration of its cluster.
+fn records(cx: &PlanContext<'_>, deployment: &Stored, plane: &PlaneKey) -> bool {
+    let mut recorded = record::recorded(&deployment.json()).into_iter().map(PlaneKey::Remote);
+    recorded.any(|other| cx.may_be_same_cluster(&other, plane))
 }

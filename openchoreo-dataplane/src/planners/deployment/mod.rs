@@ -41,6 +41,7 @@ use openchoreo_types::v1alpha1::{
 
 use crate::parts::WorkloadSettings;
 use crate::parts::style::WorkloadStyle;
+pub(super) use cells::Cell;
 use place::Place;
 use source::Source;
 pub(super) use succession::stands;
@@ -109,6 +110,7 @@ impl Planner for DeploymentPlanner {
         let mut plan = Plan::new();
         let mut draft = StatusDraft::of(deployment);
         draft.status.planes = recorded_by(deployment, |status| &status.planes);
+        draft.status.cells = cells::recorded_words(deployment);
         if deployment.metadata.deletion_timestamp.is_some() {
             if let Some(heir) = succession::heir(cx, deployment) {
                 draft.find(CommonReason::Deleting, format!("Deployment `{heir}` takes its objects over first"));
@@ -175,13 +177,21 @@ fn deploy(
     let plane = &place.target.plane;
     plan.prune(cx, &PlaneKey::Control, &owner);
     // What is in the namespace of a cell that is left goes with it, so that the cell is found until it is going.
-    for left in cells::left(cx, deployment, plane, Some(&outcome.cell)) {
-        plan.prune(cx, plane, &left);
+    let cell = outcome.cell.owner();
+    let mut has_left = false;
+    for left in cells::left(cx, deployment, plane, Some(&cell)) {
+        has_left |= plan.prune(cx, plane, &left);
     }
-    plan.prune(cx, plane, &outcome.cell);
+    plan.prune(cx, plane, &cell);
     plan.prune(cx, plane, &owner);
     let recorded = recorded_by(deployment, |status| &status.planes);
     let settled = withdraw::settle_planes(cx, plan, deployment, &recorded, Some(plane));
+    if !has_left && settled.planes.iter().all(|recorded| plane.remote() == Some(recorded)) {
+        draft.status.cells.clear();
+    }
+    draft.status.cells.push(outcome.cell.to_string());
+    draft.status.cells.sort();
+    draft.status.cells.dedup();
     draft.status.planes = settled.planes;
     aside.extend(settled.waiting.into_iter().map(|finding| finding.message));
     let component = &place.scope.component;
@@ -195,8 +205,8 @@ fn deploy(
 struct Outcome<'p> {
     renderer: &'p dyn ComponentRenderer,
     artifact: Arc<DeployableArtifact>,
-    /// The owner of what the cell shares.
-    cell: Owner,
+    /// Where it is.
+    cell: Cell,
     /// What the cell shares, then the workload, then the Endpoints.
     wanted: Vec<Wanted>,
     first_of_workload: usize,
@@ -237,10 +247,10 @@ fn outcome<'p>(
     let objects = render::objects(cx, deployment, place, &source)?;
     observe::namespace_stays(cx, plane, &objects.namespace)?;
 
-    let cell = Owner::cell(&place.scope.organization, name_of(&*place.scope.project), &place.environment);
+    let cell = Cell::of(&place.scope, &place.environment);
     let mut wants = Plan::new();
     for rendered in objects.cell {
-        wants.want_rendered(plane, &cell, rendered);
+        wants.want_rendered(plane, &cell.owner(), rendered);
     }
     let first_of_workload = wants.wanted.len();
     for rendered in objects.workload {

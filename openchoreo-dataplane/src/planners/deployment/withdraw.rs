@@ -26,6 +26,9 @@ pub(super) fn withdraw(cx: &PlanContext<'_>, plan: &mut Plan, deployment: &Deplo
         draft.add(finding);
     }
     draft.status.planes = settled.planes;
+    if is_clean {
+        draft.status.cells.clear();
+    }
     is_clean
 }
 
