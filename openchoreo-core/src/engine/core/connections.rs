@@ -419,13 +419,14 @@ impl Core {
         for (_, number, size) in self.world.held(plane) {
             (objects, bytes) = (objects + number, bytes + size);
         }
-        let (what, share): (_, fn(&(Kind, usize, usize)) -> usize) = if objects > bounds.objects {
-            (format!("{} objects", bounds.objects), |held| held.1)
+        let (what, by_number) = if objects > bounds.objects {
+            (format!("{} objects", bounds.objects), true)
         } else if bytes > bounds.bytes {
-            (format!("{} MiB", bounds.bytes >> 20), |held| held.2)
+            (format!("{} MiB", bounds.bytes >> 20), false)
         } else {
             return;
         };
+        let share = |(_, number, size): &(Kind, usize, usize)| if by_number { *number } else { *size };
         let most = self.world.held(plane).max_by_key(share).map(|(kind, number, _)| format!("{number} are {kind}"));
         let message = format!("it holds more than {what}; of those seen {}", most.unwrap_or_default());
         let mut planes = self.lanes_of_same_cluster(remote);
