@@ -9,7 +9,7 @@
 //! 1. [`kind`], [`labels`], [`naming`], [`conditions`]: what things are called, and how verdicts are written;
 //!    [`isolation`]: who may reach whom;
 //! 2. [`record`]: which planes an object has parts in; [`world`]: what is known of every plane; [`plan`]: what should be, as data, and what it still needs;
-//! 3. [`extension`]: what a platform team brings; [`planner`]: what a planner is and sees;
+//! 3. [`reach`]: who reaches what, as extensions tell it; [`extension`]: what a platform team brings; [`planner`]: what a planner is and sees;
 //! 4. [`hierarchy`], [`remote`]: who owns what, and what is where, as planners ask;
 //! 5. [`planners`]: the platform kinds (Organization, Project, Environment, DataPlane, DeploymentPipeline, Component);
 //! 6. [`platform`]: all of that, chosen and checked; [`client`]: credentials and clients of planes;
@@ -33,6 +33,7 @@ pub mod planner;
 pub mod planners;
 pub mod platform;
 pub mod pod_security;
+pub mod reach;
 pub mod record;
 pub mod remote;
 #[cfg(feature = "testing")]

@@ -7,6 +7,8 @@
 //! - [`policy`] isolates a namespace, in the dialect of Kubernetes and in that of Cilium.
 //! - [`endpoint`] is the planner of the Endpoint kind: it decides what is published where, and says how that went.
 //!
+//! [`reach`] tells of any World who may reach what in its planes, and what an edit lets whom reach.
+//!
 //! Everything fails closed. Nothing is public unless someone wrote `public`; what protects a route is applied before the
 //! route; and where a protection cannot be expressed there is no route, but a condition that says why.
 //!
@@ -15,6 +17,7 @@
 pub mod endpoint;
 pub mod gateway;
 pub mod policy;
+pub mod reach;
 
 use std::sync::Arc;
 

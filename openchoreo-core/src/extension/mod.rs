@@ -15,14 +15,15 @@ use openchoreo_types::v1alpha1::{
 use serde_json::Value;
 
 use crate::isolation::Isolation;
-use crate::kind::Kind;
+use crate::kind::{Kind, ObjectKey, PlaneKey};
 use crate::naming::{
     BuildId, CellId, ComponentId, EndpointId, Hostname, NameError, NamespaceName, NamingScheme, ResourceName,
     Visibility,
 };
 use crate::plan::Rendered;
 use crate::pod_security::PodSecurity;
-use crate::world::Stored;
+use crate::reach::{Admission, Passage, unknown_admissions, unknown_passages};
+use crate::world::{Stored, World};
 
 pub use set::{Extensions, ImageRules, PlatformSettings};
 
@@ -182,6 +183,14 @@ pub trait NetworkPolicyDialect: fmt::Debug + Send + Sync {
     /// # Errors
     /// A policy cannot be rendered; nothing is run in the namespace then.
     fn policies(&self, cx: &IsolationContext<'_>) -> Result<Vec<Rendered>, RenderError>;
+
+    /// What objects of its kinds let through, all that there are in a namespace, whoever wrote them: every connection
+    /// of its pods, and where none of the objects is in the way, all. What is not understood counts as open.
+    ///
+    /// A dialect that does not tell is taken to keep nobody out.
+    fn passages(&self, namespace: &str, policies: &[(ObjectKey, Value)]) -> Vec<Passage> {
+        unknown_passages(namespace, policies)
+    }
 }
 
 /// What a build engine is given.
@@ -325,4 +334,13 @@ pub trait Gateway: fmt::Debug + Send + Sync {
 
     /// How the gateway takes one of its objects.
     fn observe(&self, kind: Kind, live: &Stored) -> RouteState;
+
+    /// Whom the objects of its kinds in a plane let in, whoever wrote them and whether it serves them already. What is
+    /// closed on purpose is told as [`Protection::Closed`](crate::reach::Protection::Closed), since it may stand before
+    /// something that is open; what is not understood counts as open.
+    ///
+    /// A gateway that does not tell is taken to let in everybody, to anything, by each of its objects.
+    fn admissions(&self, world: &World, plane: &PlaneKey) -> Vec<Admission> {
+        unknown_admissions(&self.kinds(), world, plane)
+    }
 }

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use range::widest;
+use serde::Serialize;
 use settings::NAMES;
 
 pub use range::{AddressRange, AddressRangeError};
@@ -38,7 +39,7 @@ pub struct Flow {
 }
 
 /// Who begins a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Direction {
     /// The other end does.
     In,
@@ -74,7 +75,7 @@ pub enum Peer {
 }
 
 /// A range of addresses without some of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct AddressBlock {
     /// The range.
     pub range: AddressRange,
@@ -86,6 +87,15 @@ impl AddressBlock {
     /// Whether an address is in the range and not left out.
     pub fn holds(&self, address: IpAddr) -> bool {
         self.range.holds(address) && !self.except.iter().any(|closed| closed.holds(address))
+    }
+
+    /// Whether all addresses of another block are certainly in this one.
+    pub fn covers(&self, other: &Self) -> bool {
+        let is_closed_there = |closed: &AddressRange| {
+            !(closed.covers(&other.range) || other.range.covers(closed))
+                || other.except.iter().any(|wider| wider.covers(closed))
+        };
+        self.range.covers(&other.range) && self.except.iter().all(is_closed_there)
     }
 }
 

@@ -115,6 +115,12 @@ impl fmt::Display for AddressRange {
     }
 }
 
+impl serde::Serialize for AddressRange {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// Ranges without those that others of them cover, each once, in order.
 pub(super) fn widest(ranges: impl IntoIterator<Item = AddressRange>) -> Vec<AddressRange> {
     let mut ranges: Vec<_> = ranges.into_iter().collect();

@@ -479,6 +479,13 @@ impl World {
         self.planes.keys()
     }
 
+    /// The planes that the World has heard of, of those that lead to one cluster the last.
+    pub fn distinct_planes(&self) -> impl Iterator<Item = &PlaneKey> {
+        let of_clusters: BTreeMap<ClusterId, &PlaneKey> =
+            self.planes.iter().map(|(key, plane)| (plane.cluster, key)).collect();
+        of_clusters.into_values()
+    }
+
     /// One object.
     pub fn get(&self, plane: &PlaneKey, key: &ObjectKey) -> Option<&Arc<Stored>> {
         self.find(plane, key.kind, &key.namespace, &key.name)

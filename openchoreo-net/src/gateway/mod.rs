@@ -3,6 +3,7 @@
 //! Both gateways render the same routes; they differ in which policies they can express, which is data
 //! ([`Capabilities`]). A visibility with a policy that the gateway cannot express is not rendered at all.
 
+mod admission;
 mod claim;
 mod limits;
 mod observe;
@@ -12,9 +13,10 @@ mod protection;
 mod route;
 
 use openchoreo_core::extension::{EndpointContext, Gateway, RenderError, RouteState};
-use openchoreo_core::kind::Kind;
+use openchoreo_core::kind::{Kind, PlaneKey};
 use openchoreo_core::plan::Rendered;
-use openchoreo_core::world::Stored;
+use openchoreo_core::reach::Admission;
+use openchoreo_core::world::{Stored, World};
 use openchoreo_types::foreign::envoy_gateway::{BackendTrafficPolicy, HTTPRouteFilter, SecurityPolicy};
 use openchoreo_types::foreign::gateway_api::HTTPRoute;
 
@@ -76,6 +78,10 @@ impl Gateway for EnvoyGateway {
     fn observe(&self, kind: Kind, live: &Stored) -> RouteState {
         observe::observe(kind, live)
     }
+
+    fn admissions(&self, world: &World, plane: &PlaneKey) -> Vec<Admission> {
+        admission::admissions(world, plane, true)
+    }
 }
 
 /// Publishes endpoints through any implementation of Gateway API, with nothing but its standard routes.
@@ -109,6 +115,10 @@ impl Gateway for GatewayApi {
 
     fn observe(&self, kind: Kind, live: &Stored) -> RouteState {
         observe::observe(kind, live)
+    }
+
+    fn admissions(&self, world: &World, plane: &PlaneKey) -> Vec<Admission> {
+        admission::admissions(world, plane, false)
     }
 }
 

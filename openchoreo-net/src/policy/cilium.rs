@@ -8,14 +8,17 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use openchoreo_core::extension::{IsolationContext, NetworkPolicyDialect, RenderError};
 use openchoreo_core::isolation::{AddressBlock, Direction, Flow, Peer, Port, Ports};
-use openchoreo_core::kind::Kind;
+use openchoreo_core::kind::{Kind, ObjectKey};
 use openchoreo_core::plan::Rendered;
+use openchoreo_core::reach::Passage;
 use openchoreo_types::foreign::cilium::{
     CidrRule, CiliumNetworkPolicy, CiliumNetworkPolicySpec, EgressRule, IngressRule, PortProtocol, PortRule,
 };
 use openchoreo_types::foreign::gateway_api::{LabelExpression, LabelSelector};
+use serde_json::Value;
 
 use super::DEFAULT_POLICY;
+use super::reading::read_cilium;
 
 /// Name of the policy for everything beyond the namespace.
 const PLATFORM_POLICY: &str = "platform-access";
@@ -44,6 +47,10 @@ impl NetworkPolicyDialect for CiliumNetworkPolicies {
         let (within, beyond): (Vec<&Flow>, Vec<&Flow>) =
             cx.isolation.flows().iter().partition(|flow| flow.peer == Peer::SameNamespace);
         Ok(vec![policy(cx, DEFAULT_POLICY, &within), policy(cx, PLATFORM_POLICY, &beyond)])
+    }
+
+    fn passages(&self, _: &str, policies: &[(ObjectKey, Value)]) -> Vec<Passage> {
+        read_cilium(policies)
     }
 }
 

@@ -13,10 +13,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelecto
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use openchoreo_core::extension::{IsolationContext, NetworkPolicyDialect, RenderError};
 use openchoreo_core::isolation::{AddressBlock, Direction, Peer, Port, Ports};
-use openchoreo_core::kind::Kind;
+use openchoreo_core::kind::{Kind, ObjectKey};
 use openchoreo_core::plan::Rendered;
+use openchoreo_core::reach::Passage;
+use serde_json::Value;
 
 use super::DEFAULT_POLICY;
+use super::reading::read_kubernetes;
 
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
@@ -56,6 +59,10 @@ impl NetworkPolicyDialect for KubernetesNetworkPolicies {
             }),
         };
         Ok(vec![Rendered::new(&policy)])
+    }
+
+    fn passages(&self, _: &str, policies: &[(ObjectKey, Value)]) -> Vec<Passage> {
+        read_kubernetes(policies)
     }
 }
 

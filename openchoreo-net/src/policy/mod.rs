@@ -5,6 +5,7 @@
 
 mod cilium;
 mod kubernetes;
+mod reading;
 
 use std::sync::Arc;
 

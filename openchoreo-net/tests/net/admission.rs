@@ -18,11 +18,11 @@ use crate::schemas::as_stored;
 use crate::support::{endpoint, environment_with_keys, json_of, oauth2, public, render};
 
 pub(crate) const CONTROLLER: &str = "example/controller";
-const HOST: &str = "acme-shop-cart-6e781028-development.choreoapps.localhost";
-const STYLES: [PathStyle; 2] = [PathStyle::BasePath, PathStyle::ProjectAndComponent];
+pub(crate) const HOST: &str = "acme-shop-cart-6e781028-development.choreoapps.localhost";
+pub(crate) const STYLES: [PathStyle; 2] = [PathStyle::BasePath, PathStyle::ProjectAndComponent];
 
 /// A gateway with the objects of an endpoint, as an API server stores them.
-fn rules(rendered: &[Value]) -> Rules {
+pub(crate) fn rules(rendered: &[Value]) -> Rules {
     let api = "gateway.networking.k8s.io/v1";
     let listeners = json!([{"name": "https", "port": 443, "protocol": "HTTPS",
         "allowedRoutes": {"namespaces": {"from": "All"}}}]);
@@ -44,7 +44,13 @@ fn rules(rendered: &[Value]) -> Rules {
 }
 
 /// What becomes of a request at a path of the endpoint's host, perhaps with the claims of a token that counts.
-fn ask(rules: &Rules, method: &str, path: &str, claims: Option<Value>, counts: &mut RequestCounts) -> Outcome {
+pub(crate) fn ask(
+    rules: &Rules,
+    method: &str,
+    path: &str,
+    claims: Option<Value>,
+    counts: &mut RequestCounts,
+) -> Outcome {
     ask_at(rules, method, &format!("https://{HOST}{path}"), claims, counts)
 }
 

@@ -60,7 +60,7 @@ impl Stage {
         stage
     }
 
-    fn component(&mut self, name: &str, type_: &str) {
+    pub(crate) fn component(&mut self, name: &str, type_: &str) {
         let component = json!({
             "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Component",
             "metadata": {"name": name, "namespace": "acme"},
@@ -94,7 +94,7 @@ impl Stage {
         }
     }
 
-    fn put<K: kube::Resource<DynamicType = ()> + 'static>(&mut self, object: Value)
+    pub(crate) fn put<K: kube::Resource<DynamicType = ()> + 'static>(&mut self, object: Value)
     where
         K::Scope: 'static,
     {

@@ -9,6 +9,7 @@ mod gateways;
 mod inputs;
 mod openings;
 mod policies;
+mod reach;
 mod schemas;
 mod support;
 mod verdicts;

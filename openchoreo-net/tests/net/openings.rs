@@ -26,13 +26,24 @@ const PATHS: [&str; 2] = ["/api", "/v2"];
 type Admitted = (&'static str, String, &'static str, &'static str, usize);
 
 /// The claims of the tokens that are tried, none first.
-fn tokens() -> [Option<Value>; 4] {
+pub(crate) fn tokens() -> [Option<Value>; 4] {
     let claims = |scope: &str, audience: &str| json!({"aud": audience, "tier": "gold", "scope": scope});
     [None, Some(claims("read", "shop")), Some(claims("write", "shop")), Some(claims("read write", "other"))]
 }
 
-/// Everybody who is let in by the objects of a plane.
+/// Everybody who is let in by the objects of a plane, wherever the endpoint is.
 fn admitted(world: &World, plane: &PlaneKey) -> BTreeSet<Admitted> {
+    let_in(world, plane)
+        .into_iter()
+        .map(|(gateway, host, method, _, path, token)| (gateway, host, method, path, token))
+        .collect()
+}
+
+/// The same, with where the endpoint is.
+pub(crate) fn let_in(
+    world: &World,
+    plane: &PlaneKey,
+) -> BTreeSet<(&'static str, String, &'static str, &'static str, &'static str, usize)> {
     let mut objects: Vec<Value> = world.all(plane).into_iter().map(|(_, live)| as_stored(&live.json())).collect();
     objects.retain(|object| object["kind"] != "Gateway");
     for object in objects.iter_mut().filter(|object| object["kind"] == "Service") {
@@ -59,12 +70,11 @@ fn admitted(world: &World, plane: &PlaneKey) -> BTreeSet<Admitted> {
         for host in &hosts {
             for (method, path) in [("GET", "/items"), ("POST", "/items"), ("GET", "")] {
                 for (number, claims) in tokens().iter().enumerate() {
-                    let is_in = |base: &str| {
+                    for base in PATHS {
                         let url = format!("https://{host}{base}{path}");
-                        told(ask_at(&rules, method, &url, claims.clone(), &mut RequestCounts::default())).is_ok()
-                    };
-                    if PATHS.iter().any(|base| is_in(base)) {
-                        admitted.insert((gateway, host.clone(), method, path, number));
+                        if told(ask_at(&rules, method, &url, claims.clone(), &mut RequestCounts::default())).is_ok() {
+                            admitted.insert((gateway, host.clone(), method, base, path, number));
+                        }
                     }
                 }
             }
@@ -73,13 +83,13 @@ fn admitted(world: &World, plane: &PlaneKey) -> BTreeSet<Admitted> {
     admitted
 }
 
-fn protected(scope: &str, methods: &[&str]) -> Value {
+pub(crate) fn protected(scope: &str, methods: &[&str]) -> Value {
     let operation = |method: &&str| json!({"method": method, "target": "/items", "scopes": [scope]});
     oauth2(methods.iter().map(operation).collect())
 }
 
 /// What people may write of an endpoint: who may reach it, and where it is.
-fn written() -> impl Strategy<Value = (Value, &'static str)> {
+pub(crate) fn written() -> impl Strategy<Value = (Value, &'static str)> {
     let open = || json!([]);
     let organization = |policies: Value| json!({"organization": {"enable": true, "policies": policies}});
     let both = |policies: Value, inside: Value| json!({"public": {"enable": true, "policies": policies}, "organization": {"enable": true, "policies": inside}});

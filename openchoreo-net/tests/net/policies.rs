@@ -28,7 +28,7 @@ const MACHINES: [&str; 2] = ["10.50.0.0/16", "2001:db8:50::/48"];
 
 /// Who is isolated: the cell of a project, or the builds of its organization.
 #[derive(Clone, Debug, PartialEq)]
-struct Tenant {
+pub(crate) struct Tenant {
     organization: &'static str,
     project: &'static str,
     builds: bool,
@@ -38,7 +38,7 @@ const CELL: Tenant = Tenant { organization: "acme", project: "shop", builds: fal
 const BUILDS: Tenant = Tenant { builds: true, ..CELL };
 
 impl Tenant {
-    fn namespace(&self) -> NamespaceName {
+    pub(crate) fn namespace(&self) -> NamespaceName {
         let cell = CellId::new(self.organization, self.project, "development");
         if self.builds {
             DefaultNaming.build_namespace(&cell.project().organization()).unwrap()
@@ -47,7 +47,7 @@ impl Tenant {
         }
     }
 
-    fn isolation(&self, settings: &PlatformSettings) -> Isolation {
+    pub(crate) fn isolation(&self, settings: &PlatformSettings) -> Isolation {
         let isolate =
             if self.builds { PlatformSettings::isolation_of_builds } else { PlatformSettings::isolation_of_cell };
         isolate(settings, self.organization).unwrap()
@@ -59,7 +59,7 @@ impl Tenant {
     }
 
     /// A table in every dialect.
-    fn written(&self, isolation: &Isolation) -> Vec<Value> {
+    pub(crate) fn written(&self, isolation: &Isolation) -> Vec<Value> {
         let labels = BTreeMap::from([("organization-name".to_owned(), self.organization.to_owned())]);
         let cx = IsolationContext { namespace: &self.namespace(), isolation, labels: &labels };
         builtin_dialects().iter().flat_map(|dialect| json_of(dialect.policies(&cx).unwrap())).collect()
@@ -194,7 +194,7 @@ fn pod_in(namespace: String) -> impl Strategy<Value = Party> {
 }
 
 /// Tenants whose names run together.
-fn tenant() -> impl Strategy<Value = Tenant> {
+pub(crate) fn tenant() -> impl Strategy<Value = Tenant> {
     let names = [("acme", "shop"), ("acme", "bank"), ("a-b", "c"), ("a", "b-c")];
     (select(names.to_vec()), any::<bool>()).prop_map(|((organization, project), builds)| Tenant {
         organization,
@@ -223,13 +223,13 @@ fn port() -> impl Strategy<Value = u16> {
     prop_oneof![select(vec![53_u16, 5353, 80, 443, 8080, 10080, 10443, 19000, 19001]), 1..=u16::MAX]
 }
 
-fn attempt() -> impl Strategy<Value = Attempt> {
+pub(crate) fn attempt() -> impl Strategy<Value = Attempt> {
     (select(vec![Direction::In, Direction::Out]), party(), protocol(), port())
         .prop_map(|(direction, party, protocol, port)| Attempt { direction, party, protocol, port })
 }
 
 /// Settings as installations may have them, which know where the cluster's pods and machines are.
-fn settings() -> impl Strategy<Value = PlatformSettings> {
+pub(crate) fn settings() -> impl Strategy<Value = PlatformSettings> {
     let services: Vec<NameService> =
         ["kube-system/k8s-app=kube-dns", "openshift-dns/dns=default:5353", "kube-system:53"]
             .map(|s| s.parse().unwrap())
@@ -280,7 +280,7 @@ fn settings() -> impl Strategy<Value = PlatformSettings> {
 }
 
 /// What else a flow may be: its direction and its ports.
-fn change() -> impl Strategy<Value = (Direction, Ports)> {
+pub(crate) fn change() -> impl Strategy<Value = (Direction, Ports)> {
     let port = |protocol, number| Port { protocol, number };
     let some = [port(Protocol::Tcp, 80), port(Protocol::Udp, 53), port(Protocol::Tcp, 10443)];
     let ports = prop_oneof![Just(Ports::All), subsequence(some.to_vec(), 0..=3).prop_map(Ports::These)];
@@ -288,7 +288,7 @@ fn change() -> impl Strategy<Value = (Direction, Ports)> {
 }
 
 /// A table that no platform has: its first flows go another way, or to other ports.
-fn changed(isolation: &Isolation, changes: &[(Direction, Ports)]) -> Isolation {
+pub(crate) fn changed(isolation: &Isolation, changes: &[(Direction, Ports)]) -> Isolation {
     let mut flows = isolation.flows().to_vec();
     for (flow, (direction, ports)) in flows.iter_mut().zip(changes) {
         (flow.direction, flow.ports) = (*direction, ports.clone());
