@@ -15,6 +15,9 @@ pub(crate) const DEVELOPMENT: &str = "development";
 /// Where people deploy.
 pub(crate) const PRODUCTION: &str = "production";
 
+/// A component that was never meant for callers without a token.
+pub(crate) const GUARDED: &str = "guarded";
+
 /// An object that somebody writes.
 pub(crate) type Manifest = (Kind, Value);
 

@@ -142,6 +142,8 @@ pub(super) struct Manager {
     pub(super) attempts: VecDeque<(PlaneRef, u64, String)>,
     pub(super) probes: VecDeque<(PlaneRef, u64)>,
     pub(super) followers: BTreeMap<WatchId, Follower>,
+    /// Watches that tell nothing for now.
+    pub(super) lagging: BTreeSet<WatchId>,
     leads_to: BTreeMap<PlaneKey, String>,
     /// How many requests it has sent.
     pub(super) sent: u64,
@@ -159,6 +161,7 @@ impl Manager {
             attempts: VecDeque::new(),
             probes: VecDeque::new(),
             followers: BTreeMap::new(),
+            lagging: BTreeSet::new(),
             leads_to: BTreeMap::from([(PlaneKey::Control, CONTROL.to_owned())]),
             sent: 0,
         };
@@ -243,7 +246,9 @@ impl Manager {
                 follower.take(server);
             }
         }
-        let with_news = self.followers.iter().filter(|(_, follower)| !follower.news.is_empty());
+        let is_lagging = |watch: &WatchId| self.lagging.contains(watch);
+        let with_news =
+            self.followers.iter().filter(|(watch, follower)| !follower.news.is_empty() && !is_lagging(watch));
         with_news.map(|(watch, _)| *watch).collect()
     }
 

@@ -17,7 +17,7 @@ use super::protocol::{Command, Facts, News, Scope, Trouble, WatchId};
 use super::{Core, Reader, after, backoff};
 use crate::client::Credentials;
 use crate::extension::chain;
-use crate::hierarchy::home;
+use crate::hierarchy::{HierarchyError, home};
 use crate::kind::{Kind, ObjectKey, PlaneKey};
 use crate::planner::PlanContext;
 use crate::world::{Disconnect, PlaneState, ServedKinds, Serves, Source};
@@ -115,7 +115,8 @@ impl Core {
         };
         let cx = PlanContext::new(&self.world, self.platform.extensions(), self.now);
         let resolved = Credentials::resolve(&cx, plane);
-        let is_home = home(&cx, &plane.namespace).is_ok();
+        // What is cleaned before its organization goes, is cleaned through its planes.
+        let is_home = matches!(home(&cx, &plane.namespace), Ok(_) | Err(HierarchyError::OrganizationDeleting { .. }));
         self.wake.record(Reader::Lane(number), cx.into_reads());
         let credentials = match resolved {
             Ok(Some(credentials)) => credentials,

@@ -314,3 +314,19 @@ fn a_watch_of_the_control_plane_that_fails_changes_nothing() {
     assert!(script.core.is_ready());
     assert_eq!((script.sent.len(), script.commands.len()), (requests, commands));
 }
+
+#[test]
+fn what_goes_with_its_organization_is_cleaned_after_a_restart_too() {
+    let mut script = with_something();
+    let organization = ObjectKey::of::<Organization>("", "acme");
+    let mut live = script.control().get(&organization).cloned().expect("it is there");
+    live["metadata"]["finalizers"] = json!(["openchoreo.dev/organization-cleanup"]);
+    script.write(Kind::of::<Organization>(), live);
+    script.delete(&organization);
+    script.delete(&key("w"));
+    script.restart();
+    script.pass_seconds(5);
+    assert!(script.is_connected("one"), "{:?}", script.state("one"));
+    assert!(script.server("one").get(&map_key("m")).is_none());
+    assert!(script.control().get(&key("w")).is_none());
+}
