@@ -164,6 +164,7 @@ pub struct PlatformBuilder {
     renderers: Vec<Arc<dyn ComponentRenderer>>,
     build_engines: Vec<Arc<dyn BuildEngine>>,
     gateway: Option<Arc<dyn Gateway>>,
+    further_gateways: Vec<Arc<dyn Gateway>>,
     dialects: Vec<Arc<dyn NetworkPolicyDialect>>,
     planners: Vec<Arc<dyn AnyPlanner>>,
     indexes: Vec<(Kind, &'static str, IndexFn)>,
@@ -180,6 +181,7 @@ impl Default for PlatformBuilder {
             renderers: Vec::new(),
             build_engines: Vec::new(),
             gateway: None,
+            further_gateways: Vec::new(),
             dialects: Vec::new(),
             planners: planners::all(),
             indexes: Vec::new(),
@@ -218,10 +220,19 @@ impl PlatformBuilder {
         self
     }
 
-    /// Chooses the gateway that publishes routes.
+    /// Chooses the gateway that publishes routes where a DataPlane names none, in place of the one that was chosen
+    /// before.
     #[must_use]
     pub fn gateway(mut self, gateway: impl Gateway + 'static) -> Self {
         self.gateway = Some(Arc::new(gateway));
+        self
+    }
+
+    /// Adds gateways that a DataPlane may name instead, see [`Extensions::gateway_of`]. Where none was chosen for all,
+    /// the first of them is.
+    #[must_use]
+    pub fn gateways(mut self, gateways: impl IntoIterator<Item = Arc<dyn Gateway>>) -> Self {
+        self.further_gateways.extend(gateways);
         self
     }
 
@@ -285,6 +296,8 @@ impl PlatformBuilder {
         }
         let renderers = by_name("renderers", self.renderers, |renderer| renderer.component_type().to_owned())?;
         let build_engines = by_name("build engines", self.build_engines, |engine| engine.id().to_owned())?;
+        let gateways: Vec<Arc<dyn Gateway>> = self.gateway.into_iter().chain(self.further_gateways).collect();
+        by_name("gateways", gateways.clone(), |gateway| gateway.name().to_owned())?;
         by_name("planners", self.planners.clone(), |planner| planner.name().to_owned())?;
         let mut indexes = indexes(&self.planners);
         indexes.extend(self.indexes);
@@ -301,7 +314,7 @@ impl PlatformBuilder {
             hostnames: self.hostnames,
             renderers,
             build_engines,
-            gateway: self.gateway,
+            gateways,
             dialects: self.dialects,
             settings: self.settings,
             planned: self.planners.iter().map(|planner| planner.kind()).collect(),

@@ -64,6 +64,9 @@ pub mod annotations {
     pub const DESCRIPTION: &str = "openchoreo.dev/description";
     /// How far an endpoint that is made for a component may be reached: `project`, `organization` or `public`.
     pub const VISIBILITY: &str = "openchoreo.dev/visibility";
+    /// On a DataPlane: the gateway of the platform, by its name, that publishes what is deployed there. On what a
+    /// gateway rendered for such a plane: that gateway.
+    pub const GATEWAY: &str = "openchoreo.dev/gateway";
     /// On a Component of a platform that writes workloads as upstream does: `full` has its pods written as this platform
     /// does, confined and with all that was written for them. It replaces them.
     pub const POD_TEMPLATE: &str = "openchoreo.dev/pod-template";

@@ -16,13 +16,14 @@ use openchoreo_build::ArgoSettings;
 use openchoreo_core::client::{PlaneHosts, of_config};
 use openchoreo_core::engine::core::{CoreSettings, PlaneBounds};
 use openchoreo_core::engine::{Engine, EngineError, EngineHandle, EngineSettings, LeaderSettings};
+use openchoreo_core::extension::Gateway;
 use openchoreo_core::labels::Installation;
 use openchoreo_core::naming::{CompatNaming, ImagePrefix, UpstreamHostnames};
 use openchoreo_core::platform::{ImageRules, Platform, PlatformBuilder, PlatformSettings};
 use openchoreo_core::pod_security::PodSecurity;
 use openchoreo_dataplane::parts::vault::VaultPrefix;
 use openchoreo_dataplane::{WorkloadSettings, WorkloadStyle};
-use openchoreo_net::{EnvoyGateway, PathStyle};
+use openchoreo_net::{EnvoyGateway, GatewayApi, PathStyle};
 use prometheus_client::registry::Registry;
 use uuid::Uuid;
 
@@ -277,20 +278,26 @@ pub fn compatible_platform(
     workloads: WorkloadSettings,
     web_application_domain: String,
 ) -> PlatformBuilder {
-    default_platform_with(builds, &WorkloadSettings { style: WorkloadStyle::Upstream, ..workloads })
+    let workloads = WorkloadSettings { style: WorkloadStyle::Upstream, ..workloads };
+    platform_with(builds, &workloads, PathStyle::ProjectAndComponent)
         .naming(CompatNaming)
         .hostnames(UpstreamHostnames { web_application_domain })
-        .gateway(EnvoyGateway::with_paths(PathStyle::ProjectAndComponent))
 }
 
 /// The platform as shipped, with settings of workloads.
 pub fn default_platform_with(builds: ArgoSettings, workloads: &WorkloadSettings) -> PlatformBuilder {
+    platform_with(builds, workloads, PathStyle::default())
+}
+
+fn platform_with(builds: ArgoSettings, workloads: &WorkloadSettings, paths: PathStyle) -> PlatformBuilder {
+    let plain: Arc<dyn Gateway> = Arc::new(GatewayApi::with_paths(paths));
     Platform::builder()
         .renderers(openchoreo_dataplane::builtin_renderers_with(workloads))
         .planners(openchoreo_dataplane::planners_with(workloads))
         .build_engines(openchoreo_build::builtin_engines(builds))
         .planners(openchoreo_build::planners())
-        .gateway(openchoreo_net::EnvoyGateway::default())
+        .gateway(EnvoyGateway::with_paths(paths))
+        .gateways([plain])
         .dialects(openchoreo_net::builtin_dialects())
         .planners(openchoreo_net::planners())
 }

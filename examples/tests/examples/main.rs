@@ -6,10 +6,11 @@ use std::path::Path;
 use std::process::Command;
 
 /// The examples by name, with the program that was built of each.
-const EXAMPLES: [(&str, &str); 6] = [
+const EXAMPLES: [(&str, &str); 7] = [
     ("blast_radius", env!("CARGO_BIN_EXE_blast_radius")),
     ("custom_naming", env!("CARGO_BIN_EXE_custom_naming")),
     ("embed_controller", env!("CARGO_BIN_EXE_embed_controller")),
+    ("own_gateway", env!("CARGO_BIN_EXE_own_gateway")),
     ("own_kind", env!("CARGO_BIN_EXE_own_kind")),
     ("plane_clients", env!("CARGO_BIN_EXE_plane_clients")),
     ("render_component", env!("CARGO_BIN_EXE_render_component")),
@@ -48,6 +49,14 @@ fn house_names_are_used_and_a_careless_scheme_is_refused() {
 #[test]
 fn the_readers_of_an_object_are_known() {
     insta::assert_snapshot!(run("blast_radius"));
+}
+
+#[test]
+fn a_data_plane_moves_to_a_gateway_of_ones_own() {
+    let printed = run("own_gateway");
+    let (before, while_moving) = printed.split_once("while").expect("two parts");
+    assert!(before.contains("HTTPRoute") && !before.contains("Ingress"), "{printed}");
+    assert!(while_moving.contains("HTTPRoute") && while_moving.contains("Ingress"), "{printed}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ use crate::pod_security::PodSecurity;
 use crate::reach::{Admission, Passage, unknown_admissions, unknown_passages};
 use crate::world::{Stored, World};
 
-pub use set::{Extensions, ImageRules, PlatformSettings};
+pub use set::{Extensions, ImageRules, PlatformSettings, UnknownGateway, chosen_gateway};
 
 /// Why something cannot be rendered: terminal until what was written changes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -322,6 +322,9 @@ pub enum RouteState {
 
 /// Publishes endpoints on some gateway.
 pub trait Gateway: fmt::Debug + Send + Sync {
+    /// The name by which a DataPlane chooses it, where the platform has several.
+    fn name(&self) -> &str;
+
     /// The kinds that it renders: what is watched and pruned in data planes.
     fn kinds(&self) -> Vec<Kind>;
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Secret;
+use openchoreo_types::labels::annotations::GATEWAY;
+use openchoreo_types::v1alpha1::DataPlane;
 
 use super::{BuildEngine, ComponentRenderer, Gateway, NetworkPolicyDialect, RenderError};
 use crate::isolation::{Gateways, Isolation, NetworkSettings};
@@ -137,7 +139,8 @@ pub struct Extensions {
     pub(crate) hostnames: Arc<dyn HostnameScheme>,
     pub(crate) renderers: BTreeMap<String, Arc<dyn ComponentRenderer>>,
     pub(crate) build_engines: BTreeMap<String, Arc<dyn BuildEngine>>,
-    pub(crate) gateway: Option<Arc<dyn Gateway>>,
+    /// The first is the default.
+    pub(crate) gateways: Vec<Arc<dyn Gateway>>,
     pub(crate) dialects: Vec<Arc<dyn NetworkPolicyDialect>>,
     pub(crate) settings: PlatformSettings,
     /// The kinds that some planner of the platform plans for.
@@ -177,9 +180,34 @@ impl Extensions {
         self.build_engines.keys().map(String::as_str)
     }
 
-    /// The gateway, where the platform publishes routes.
-    pub fn gateway(&self) -> Option<&dyn Gateway> {
-        self.gateway.as_deref()
+    /// The gateways, the default first; none where the platform publishes no routes.
+    pub fn gateways(&self) -> impl Iterator<Item = &dyn Gateway> {
+        self.gateways.iter().map(|gateway| &**gateway)
+    }
+
+    /// The gateway of a name.
+    pub fn gateway(&self, name: &str) -> Option<&dyn Gateway> {
+        self.gateways().find(|gateway| gateway.name() == name)
+    }
+
+    /// The gateway that publishes what is deployed into a data plane: the one that its annotation
+    /// [`GATEWAY`](openchoreo_types::labels::annotations::GATEWAY) names, or else the default; nothing where the
+    /// platform has none.
+    ///
+    /// # Errors
+    /// The annotation names none of them.
+    pub fn gateway_of(&self, plane: &DataPlane) -> Result<Option<&dyn Gateway>, UnknownGateway> {
+        let Some(name) = chosen_gateway(plane) else { return Ok(self.gateways().next()) };
+        let unknown = || {
+            let known = self.gateways().map(|gateway| format!("`{}`", gateway.name())).collect::<Vec<_>>().join(", ");
+            let plane = plane.metadata.name.clone().unwrap_or_default();
+            UnknownGateway {
+                plane,
+                name: name.to_owned(),
+                known: if known.is_empty() { "none".to_owned() } else { known },
+            }
+        };
+        self.gateway(name).map(Some).ok_or_else(unknown)
     }
 
     /// The dialects of network policies.
@@ -200,7 +228,7 @@ impl Extensions {
     /// The kinds that extensions and planners write in data planes.
     pub(crate) fn workload_kinds(&self) -> Vec<Kind> {
         let mut kinds: Vec<Kind> = self.renderers.values().flat_map(|renderer| renderer.kinds()).collect();
-        kinds.extend(self.gateway.iter().flat_map(|gateway| gateway.kinds()));
+        kinds.extend(self.gateways.iter().flat_map(|gateway| gateway.kinds()));
         kinds.extend(self.dialects.iter().flat_map(|dialect| dialect.kinds()));
         kinds.extend(self.written.iter().copied());
         kinds.extend(self.settings.pull_secrets.then(Kind::of::<Secret>));
@@ -213,6 +241,25 @@ impl Extensions {
         kinds.extend(self.dialects.iter().flat_map(|dialect| dialect.kinds()));
         kinds
     }
+}
+
+/// The gateway that a data plane names.
+pub fn chosen_gateway(plane: &DataPlane) -> Option<&str> {
+    plane.metadata.annotations.as_ref()?.get(GATEWAY).map(String::as_str)
+}
+
+/// A data plane names a gateway that the platform does not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "annotation `{GATEWAY}` of DataPlane `{plane}` names gateway `{name}`, which this platform does not have; it has {known}"
+)]
+pub struct UnknownGateway {
+    /// The data plane.
+    pub plane: String,
+    /// What it names.
+    pub name: String,
+    /// The gateways that there are, in words.
+    pub known: String,
 }
 
 #[cfg(test)]

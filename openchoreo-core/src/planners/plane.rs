@@ -27,6 +27,7 @@ crate::reasons! {
         AccessDenied => Ready = False, "the API server knows the identity and forbids what is needed; apply the roles of `install/data-plane`",
         ServerError => Ready = False, "the API server answered with an error",
         PlaneTooLarge => Ready = False, "the plane holds more than the controllers take of one; nothing there is changed or counts as gone until it holds less",
+        GatewayUnknown => Ready = False, "annotation `openchoreo.dev/gateway` names a gateway that the platform does not have; what is published there stays as it is",
         Draining => Ready = False, "the plane is being deleted and what is deployed there is being removed",
         Abandoned => Ready = False, "the plane was deleted while it did not answer; what it still holds was given up",
     }
@@ -59,6 +60,11 @@ impl Planner for DataPlanePlanner {
         let verdict = judge(cx, plane, &key, &plane.spec.kubernetes_cluster, finalizers::DATA_PLANE);
         draft.status.connection = verdict.connection;
         draft.add(verdict.finding);
+        if plane.metadata.deletion_timestamp.is_none()
+            && let Err(unknown) = cx.platform().gateway_of(plane)
+        {
+            draft.find(PlaneReason::GatewayUnknown, unknown.to_string());
+        }
         let mut plan = verdict.plan;
         plan.report(&draft.finish(cx.now()));
         plan

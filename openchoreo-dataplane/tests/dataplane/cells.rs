@@ -1,5 +1,6 @@
 //! Who is in a cell is looked up: what a withdrawal reads does not grow with the projects beside it.
 
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::jiff::Timestamp;
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
 use openchoreo_core::labels;
@@ -9,7 +10,7 @@ use openchoreo_core::world::{Read, ReadSet, Stored};
 use openchoreo_types::v1alpha1 as oc;
 use serde_json::json;
 
-use crate::lab::{Lab, administration, component, isolating, plane};
+use crate::lab::{Lab, administration, component, isolating, plane, verdict};
 
 /// A project of an organization with one component, which is deployed into the environment of all.
 fn project(organization: &str, name: &str) -> String {
@@ -189,4 +190,25 @@ fn nobody_leaves_a_cell_of_another_organization_by_writing_it_down() {
     let (plan, _) = leaving(&mut lab);
     assert!(takes_its_cell_with_it(&plan));
     assert!(!plan.prunes.iter().any(|prune| prune.owner.to_string().contains("rival")), "{:?}", plan.prunes);
+}
+
+#[test]
+fn nothing_is_deployed_into_a_namespace_that_somebody_else_made_until_they_give_it() {
+    let mut lab = Lab::with_organization(&isolating(false), "acme");
+    lab.apply(&component("acme", "cart"));
+    let name = lab.of_kind("acme", "Namespace")[0]["metadata"]["name"].clone();
+    let mut lab = Lab::with_organization(&isolating(false), "acme");
+    let mut theirs = json!({ "metadata": { "name": name, "labels": { "team": "theirs" } } });
+    lab.offline.put(&plane("acme"), Kind::of::<Namespace>(), theirs.clone()).expect("it has a name");
+    lab.apply(&component("acme", "cart"));
+    assert_eq!(lab.in_plane("acme").len(), 1, "{:?}", lab.in_plane("acme"));
+    assert_eq!(lab.of_kind("acme", "Namespace")[0]["metadata"]["labels"], json!({ "team": "theirs" }));
+    assert_eq!(lab.ready("acme", "cart-development"), verdict("False", "ApplyFailed"));
+    let message = lab.message("acme", "cart-development", "Ready");
+    assert!(message.contains("Namespace") && message.contains(labels::ADOPT), "{message}");
+    theirs["metadata"]["annotations"] = json!({ labels::ADOPT: "true" });
+    lab.offline.put(&plane("acme"), Kind::of::<Namespace>(), theirs).expect("it has a name");
+    lab.offline.set_now(Timestamp::from_second(1_700_000_100).expect("a time"));
+    lab.settle();
+    assert!(lab.in_plane("acme").len() > 1, "{:?}", lab.in_plane("acme"));
 }

@@ -146,7 +146,13 @@ impl<'c, 'a> Pass<'c, 'a> {
 
     /// Wants what is to be published, and removes what no longer is.
     fn publish(&mut self, placement: &Placement) {
-        let publication = publication::publish(self.cx, placement, self.endpoint, &self.owner);
+        let publication = match publication::publish(self.cx, placement, self.endpoint, &self.owner) {
+            Ok(publication) => publication,
+            Err(finding) => {
+                self.draft.add(finding);
+                return self.narrow();
+            }
+        };
         for finding in publication.findings {
             self.draft.add(finding);
         }

@@ -3,9 +3,11 @@
 //! Each visibility stands for itself: where one cannot be protected or its host is taken, it is not published, and the
 //! other one is.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use openchoreo_core::conditions::Finding;
-use openchoreo_core::extension::{EndpointContext, Gateway, RenderError, RouteState, chain};
+use openchoreo_core::extension::{EndpointContext, Gateway, RenderError, RouteState, chain, chosen_gateway};
 use openchoreo_core::hierarchy::name_of;
 use openchoreo_core::kind::{Kind, ObjectKey};
 use openchoreo_core::labels::{self, Owner};
@@ -15,8 +17,9 @@ use openchoreo_core::planner::PlanContext;
 use openchoreo_core::world::Select;
 use openchoreo_types::common::BackendRefType;
 use openchoreo_types::foreign::gateway_api::{Gateway as GatewayObject, HTTPRoute};
+use openchoreo_types::labels::annotations::GATEWAY;
 use openchoreo_types::v1alpha1::{Endpoint, component_type};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::placement::Placement;
 use super::{EndpointReason, address};
@@ -56,7 +59,15 @@ pub(super) fn targets(policy: &Rendered) -> Vec<ObjectKey> {
 }
 
 /// Decides what is published of an endpoint in the plane of its placement, which must be usable.
-pub(super) fn publish(cx: &PlanContext<'_>, placement: &Placement, endpoint: &Endpoint, owner: &Owner) -> Publication {
+///
+/// # Errors
+/// Nobody knows by which gateway; what is published stays.
+pub(super) fn publish(
+    cx: &PlanContext<'_>,
+    placement: &Placement,
+    endpoint: &Endpoint,
+    owner: &Owner,
+) -> Result<Publication, Finding> {
     let mut publication = Publication::default();
     let component = &placement.scope.component;
     if component.spec.type_ == component_type::SCHEDULED_TASK {
@@ -65,33 +76,40 @@ pub(super) fn publish(cx: &PlanContext<'_>, placement: &Placement, endpoint: &En
             name_of(&**component)
         );
         publication.find(EndpointReason::NotSupported, message);
-        return publication;
+        return Ok(publication);
     }
     let visibilities = visibilities(endpoint);
     if visibilities.is_empty() {
-        return within_project(cx, placement, endpoint);
+        return Ok(within_project(cx, placement, endpoint));
     }
-    let Some(gateway) = cx.platform().gateway() else {
+    let gateway = cx.platform().gateway_of(&placement.environment.data_plane);
+    let gateway = gateway.map_err(|unknown| Finding::new(EndpointReason::GatewayUnknown, unknown.to_string()))?;
+    let Some(gateway) = gateway else {
         publication.find(EndpointReason::NoGateway, "this platform has no gateway to publish endpoints with");
-        return publication;
+        return Ok(publication);
     };
     let namespace = cx.at(&placement.environment.plane).get::<Namespace>("", placement.namespace.as_str());
     if namespace.is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some()) {
         publication.find(EndpointReason::RoutePending, waits_for_deployment(placement));
-        return publication;
+        return Ok(publication);
     }
     for visibility in visibilities {
         let exposure = Exposure { cx, placement, endpoint, owner, gateway, visibility };
         match exposure.render() {
             Ok(route) => {
-                exposure.observe(&route, &mut publication);
+                if !exposure.observe(&route, &mut publication) {
+                    publication.objects.extend(exposure.left_by_another(&route.objects));
+                }
                 publication.address.get_or_insert(route.address);
                 publication.objects.extend(route.objects);
             }
-            Err(finding) => publication.findings.push(finding),
+            Err(finding) => {
+                publication.findings.push(finding);
+                publication.objects.extend(exposure.left_by_another(&[]));
+            }
         }
     }
-    publication
+    Ok(publication)
 }
 
 impl Publication {
@@ -147,27 +165,35 @@ struct Route {
 }
 
 impl Exposure<'_, '_> {
+    /// What gateways are given.
+    fn context<'c>(&'c self, gateway: &'c str, hostname: &'c Hostname) -> EndpointContext<'c> {
+        EndpointContext {
+            id: self.placement.id(),
+            namespace: &self.placement.namespace,
+            naming: self.cx.platform().naming(),
+            endpoint: self.endpoint,
+            environment: &self.placement.environment.environment,
+            component_type: &self.placement.scope.component.spec.type_,
+            visibility: self.visibility,
+            gateway,
+            gateway_namespace: &self.cx.platform().settings().system_namespace,
+            hostname,
+            service: &self.placement.service,
+            labels: &self.placement.labels,
+        }
+    }
+
     /// The objects and the address, unless something speaks against publishing them.
     fn render(&self) -> Result<Route, Finding> {
         let Placement { environment, .. } = self.placement;
         let settings = self.cx.platform().settings();
         let hostname = self.hostname()?;
         let gateway = self.gateway_name();
-        let context = EndpointContext {
-            id: self.placement.id(),
-            namespace: &self.placement.namespace,
-            naming: self.cx.platform().naming(),
-            endpoint: self.endpoint,
-            environment: &environment.environment,
-            component_type: &self.placement.scope.component.spec.type_,
-            visibility: self.visibility,
-            gateway: &gateway,
-            gateway_namespace: &settings.system_namespace,
-            hostname: &hostname,
-            service: &self.placement.service,
-            labels: &self.placement.labels,
-        };
-        let objects = self.gateway.render(&context).map_err(|error| self.not_rendered(&error))?;
+        let context = self.context(&gateway, &hostname);
+        let mut objects = self.gateway.render(&context).map_err(|error| self.not_rendered(&error))?;
+        if chosen_gateway(&environment.data_plane).is_some() {
+            objects = objects.iter().map(|object| marked(object, self.gateway)).collect();
+        }
         let base = base_path(&context).map_err(|error| self.not_rendered(&error))?;
         let here = self.cx.at(&environment.plane);
         if let Some(missing) = objects.iter().map(Rendered::kind).find(|kind| !here.serves(*kind)) {
@@ -182,6 +208,35 @@ impl Exposure<'_, '_> {
         let gateway = here.get::<GatewayObject>(&settings.system_namespace, &gateway);
         let address = address::at_gateway(gateway.as_deref(), &hostname, path);
         Ok(Route { objects, address })
+    }
+
+    /// What another gateway serves here until this one does: where a data plane names another gateway than before, both
+    /// publish for a while, so that the address answers all the time, and what is edited meanwhile holds for both.
+    fn left_by_another(&self, objects: &[Rendered]) -> Vec<Rendered> {
+        let platform = self.cx.platform();
+        let here = self.cx.at(&self.placement.environment.plane);
+        let is_left = |key: &ObjectKey| !objects.iter().any(|object| object.key() == key);
+        let left = here.owned_by(self.owner).into_iter().filter(|(key, live)| is_left(key) && !live.is_deleting());
+        // By the gateway that it says it is of; what says nothing is of the default.
+        let mut by_maker: BTreeMap<Option<String>, BTreeSet<ObjectKey>> = BTreeMap::new();
+        for (key, live) in left {
+            by_maker.entry(live.annotation(GATEWAY)).or_default().insert(key);
+        }
+        let Ok(hostname) = self.hostname() else { return Vec::new() };
+        let (name, mut kept) = (self.gateway_name(), Vec::new());
+        for (mark, left) in by_maker {
+            let maker = mark.as_ref().map_or_else(|| platform.gateways().next(), |name| platform.gateway(name));
+            let Some(maker) = maker.filter(|maker| maker.name() != self.gateway.name()) else { continue };
+            let rendered = maker.render(&self.context(&name, &hostname)).unwrap_or_default();
+            let is_free = |object: &Rendered| {
+                Claim::read(&object.json()).is_none_or(|claim| self.check_claim(&claim, &hostname).is_ok())
+            };
+            if rendered.iter().any(|object| left.contains(object.key())) && rendered.iter().all(is_free) {
+                let wanted = rendered.into_iter().filter(|object| is_left(object.key()));
+                kept.extend(wanted.map(|object| if mark.is_some() { marked(&object, maker) } else { object }));
+            }
+        }
+        kept
     }
 
     fn gateway_name(&self) -> String {
@@ -255,18 +310,21 @@ impl Exposure<'_, '_> {
         Ok(())
     }
 
-    /// What the gateway says about what is published.
-    fn observe(&self, route: &Route, publication: &mut Publication) {
+    /// What the gateway says about what is published; whether it serves all of it.
+    fn observe(&self, route: &Route, publication: &mut Publication) -> bool {
         let plane = &self.placement.environment.plane;
         let settings = self.cx.platform().settings();
         let (namespace, gateway) = (&settings.system_namespace, self.gateway_name());
         if self.cx.at(plane).get::<GatewayObject>(namespace, &gateway).is_none() {
             let message = format!("Gateway `{namespace}/{gateway}` does not exist in {plane}");
             publication.find(EndpointReason::GatewayNotFound, message);
-            return;
+            return false;
         }
+        let mut serves = true;
         for object in &route.objects {
-            match self.state(object) {
+            let state = self.state(object);
+            serves &= state == RouteState::Accepted;
+            match state {
                 RouteState::Accepted => {}
                 RouteState::Pending => {
                     let message = format!("Gateway `{gateway}` has not yet answered for {}", route.address);
@@ -279,6 +337,7 @@ impl Exposure<'_, '_> {
             }
         }
         publication.find(EndpointReason::RouteAccepted, self.reachable(&route.address, &gateway));
+        serves
     }
 
     /// Where the endpoint is reachable, and who is kept from it although the visibility names them.
@@ -300,6 +359,19 @@ impl Exposure<'_, '_> {
 
     fn state(&self, object: &Rendered) -> RouteState {
         let live = self.cx.at(&self.placement.environment.plane).stored(object.key());
-        live.map_or(RouteState::Pending, |live| self.gateway.observe(object.kind(), &live))
+        // What another gateway made of the same name says nothing of this one.
+        let mark = chosen_gateway(&self.placement.environment.data_plane);
+        let own = live.filter(|live| live.annotation(GATEWAY).as_deref() == mark);
+        own.map_or(RouteState::Pending, |live| self.gateway.observe(object.kind(), &live))
     }
+}
+
+/// An object with the name of the gateway that rendered it.
+fn marked(object: &Rendered, gateway: &dyn Gateway) -> Rendered {
+    let mut json = object.json();
+    if !json["metadata"]["annotations"].is_object() {
+        json["metadata"]["annotations"] = json!({});
+    }
+    json["metadata"]["annotations"][GATEWAY] = gateway.name().into();
+    Rendered::of_json(object.kind(), json)
 }

@@ -9,6 +9,7 @@ openchoreo_core::reasons! {
         RouteRefused => Ready = False, "the gateway does not serve a route or what protects it; the message is its answer",
         GatewayNotFound => Ready = False, "the data plane has no Gateway for the visibility; it is waited for",
         GatewayKindNotServed => Ready = False, "the data plane does not serve a kind that routes need; install the gateway's CustomResourceDefinitions",
+        GatewayUnknown => Ready = False, "the data plane names a gateway that the platform does not have; what was published stays",
         NoGateway => Ready = False, "the platform was built without a gateway, so nothing can be published",
         RouteNotRendered => Ready = False, "the route, or what protects it, cannot be rendered; it is not published",
         NotSupported => Ready = False, "the gateway cannot express what the endpoint asks for, or the component is a scheduled task; it is not published",

@@ -62,6 +62,10 @@ impl EnvoyGateway {
 }
 
 impl Gateway for EnvoyGateway {
+    fn name(&self) -> &str {
+        "envoy"
+    }
+
     fn kinds(&self) -> Vec<Kind> {
         vec![
             Kind::of::<HTTPRoute>(),
@@ -105,6 +109,10 @@ impl GatewayApi {
 }
 
 impl Gateway for GatewayApi {
+    fn name(&self) -> &str {
+        "gateway-api"
+    }
+
     fn kinds(&self) -> Vec<Kind> {
         vec![Kind::of::<HTTPRoute>()]
     }

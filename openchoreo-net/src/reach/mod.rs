@@ -30,13 +30,14 @@ mod table;
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Namespace, Service};
-use openchoreo_core::extension::PlatformSettings;
+use openchoreo_core::extension::{self, PlatformSettings};
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
 use openchoreo_core::labels::{self, Owner};
 use openchoreo_core::platform::Platform;
 use openchoreo_core::reach::{Admission, Passage};
 use openchoreo_core::world::{PlaneState, Select, Serves, Stored, World};
 use openchoreo_types::foreign::gateway_api::Gateway;
+use openchoreo_types::v1alpha1::DataPlane;
 use serde_json::Value;
 
 pub use access::{Access, Home, ListenerWords, Side, Way, Who};
@@ -80,7 +81,7 @@ impl Reach {
     fn add(&mut self, platform: &Platform, world: &World, plane: &PlaneKey) {
         let settings = platform.settings();
         let mut judged: Vec<Kind> = vec![Kind::of::<Gateway>()];
-        if let Some(gateway) = platform.gateway() {
+        for gateway in gateways_of(platform, world, plane) {
             judged.extend(gateway.kinds());
             self.admissions.extend(gateway.admissions(world, plane).into_iter().map(|admission| {
                 let who = Who::served_by(settings, &admission);
@@ -140,6 +141,18 @@ impl Reach {
             opens.into_iter().for_each(|by| add(Way::Service { service: key.clone(), by }));
         }
     }
+}
+
+/// The gateways that judge a plane: the one that its registration chooses, and those that read what that one does not,
+/// since what another made may still be there.
+fn gateways_of<'p>(platform: &'p Platform, world: &World, plane: &PlaneKey) -> Vec<&'p dyn extension::Gateway> {
+    let registration = plane.remote().map(ObjectKey::registration);
+    let registered = registration.and_then(|key| world.get(&PlaneKey::Control, &key)?.typed::<DataPlane>().ok());
+    let chosen = registered.and_then(|registered| platform.gateway_of(&registered).ok().flatten());
+    let chosen = chosen.or_else(|| platform.gateways().next());
+    let judged = chosen.map(|chosen| chosen.kinds()).unwrap_or_default();
+    let reads_more = |other: &&dyn extension::Gateway| other.kinds().iter().any(|kind| !judged.contains(kind));
+    chosen.into_iter().chain(platform.gateways().filter(reads_more)).collect()
 }
 
 /// The namespaces of a plane in which something of the platform's runs or may run.

@@ -115,7 +115,7 @@ impl Stage {
     }
 
     /// Writes an Endpoint of component `cart` in `development`, created at a day.
-    fn endpoint(&mut self, name: &str, day: u8, visibilities: Value) {
+    pub(crate) fn endpoint(&mut self, name: &str, day: u8, visibilities: Value) {
         self.endpoint_of("cart", "development", name, day, "/api", visibilities);
     }
 
@@ -150,7 +150,7 @@ impl Stage {
     }
 
     /// Plays the gateway: gives every route of the plane a verdict.
-    fn judge(&mut self, accepted: &str) {
+    pub(crate) fn judge(&mut self, accepted: &str) {
         let routes = self.offline.world().list(&self.plane, &Select::of::<HTTPRoute>());
         for (_, route) in routes {
             let mut json = route.json();
@@ -171,7 +171,7 @@ impl Stage {
     }
 
     /// Hosts and paths of the routes in the plane.
-    fn routes(&self) -> Vec<String> {
+    pub(crate) fn routes(&self) -> Vec<String> {
         let routes = self.offline.world().list(&self.plane, &Select::of::<HTTPRoute>());
         let line = |route: &Value| {
             let text = |pointer: &str| route.pointer(pointer).and_then(Value::as_str).unwrap_or("?").to_owned();
@@ -187,14 +187,14 @@ impl Stage {
         self.offline.world().get(&PlaneKey::Control, &key).map(|live| live.json()["status"].clone()).unwrap_or_default()
     }
 
-    fn ready_condition(&self, name: &str) -> Value {
+    pub(crate) fn ready_condition(&self, name: &str) -> Value {
         let status = self.status(name);
         let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
         conditions.iter().find(|condition| condition["type"] == "Ready").cloned().unwrap_or_default()
     }
 
     /// Status and reason of the Ready condition.
-    fn ready(&self, name: &str) -> String {
+    pub(crate) fn ready(&self, name: &str) -> String {
         let ready = self.ready_condition(name);
         format!("{} {}", ready["status"].as_str().unwrap_or("-"), ready["reason"].as_str().unwrap_or("-"))
     }
@@ -222,7 +222,7 @@ fn everyone() -> Value {
 }
 
 /// A stage with an endpoint that is published and served.
-fn published(platform: &Arc<Platform>) -> Stage {
+pub(crate) fn published(platform: &Arc<Platform>) -> Stage {
     let mut stage = Stage::new(platform);
     stage.gateways(443);
     stage.deploy("cart", "development");

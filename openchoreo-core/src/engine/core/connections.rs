@@ -247,6 +247,13 @@ impl Core {
         let Some(lane) = self.lanes.get_mut(plane).filter(|lane| lane.attempt == attempt) else { return };
         let facts = match outcome {
             Ok(facts) => facts,
+            Err(trouble) if lane.is_connected() && trouble.cause == Disconnect::NoAnswer && lane.missed == 0 => {
+                // New credentials are tried, and the old connection stands: one silence decides nothing here either.
+                lane.missed = 1;
+                lane.fingerprint = None;
+                lane.probe_at = Some(after(self.now, SECOND_PROBE));
+                return;
+            }
             Err(trouble) => return self.break_off(plane, trouble),
         };
         lane.missed = 0;
@@ -489,11 +496,13 @@ impl Core {
             let Some(lane) = self.lanes.get_mut(&plane) else { continue };
             if lane.probe_at.is_some_and(|at| at <= now) {
                 lane.probe_at = None;
+                // Its credentials may be gone, or those that it has now have not been answered yet.
+                let is_connecting = lane.fingerprint.is_none();
                 let (is_orphaned, has_missed) = (lane.orphaned.is_some(), lane.missed > 0);
-                if is_orphaned {
+                if is_orphaned || is_connecting {
                     self.see_to(&plane);
                 }
-                if has_missed {
+                if has_missed && !is_connecting {
                     self.ask_whether_it_answers(&plane);
                 }
                 continue;

@@ -64,6 +64,8 @@ pub(super) struct Flight {
     pub(super) content: u64,
     /// Whether the failure of this pass is being written to the status.
     pub(super) is_reporting: bool,
+    /// Whether it is the status that could not be written, so that this cannot be told there.
+    pub(super) cannot_report: bool,
 }
 
 impl Flight {

@@ -185,3 +185,19 @@ impl Gone {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_of_objects_that_went_has_a_size() {
+        let mut gone = Gone::default();
+        gone.add("x".repeat(1 << 20), End::Unlisted);
+        assert_eq!((gone.uids.len(), gone.order.len()), (0, 0), "no server makes such a uid");
+        for number in 0..2 * Gone::LIMIT {
+            gone.add(number.to_string(), End::Unlisted);
+        }
+        assert_eq!((gone.uids.len(), gone.order.len()), (Gone::LIMIT, Gone::LIMIT));
+    }
+}

@@ -95,6 +95,7 @@ impl Core {
                 generation: live.generation(),
                 content: live.content(),
                 is_reporting: false,
+                cannot_report: false,
             }));
         }
         self.next_wave(id);

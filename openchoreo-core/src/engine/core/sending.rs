@@ -113,6 +113,7 @@ impl Core {
         if matches!(outcome, Outcome::Terminal(_)) && self.is_leading {
             self.fail_closed(id, effect);
         }
+        let is_failed = matches!(outcome, Outcome::Transient(_) | Outcome::Terminal(_));
         let outcome = match outcome {
             Outcome::Transient(message) => Outcome::Transient(format!("{}: {message}", describe(effect))),
             Outcome::Terminal(message) => Outcome::Terminal(format!("{}: {message}", describe(effect))),
@@ -120,6 +121,7 @@ impl Core {
         };
         let Some(flight) = self.items.get_mut(id).and_then(|item| item.flight.as_mut()) else { return };
         flight.pending = flight.pending.saturating_sub(1);
+        flight.cannot_report |= is_failed && matches!(effect, Effect::Status { .. });
         if !flight.is_reporting {
             flight.outcome = flight.outcome.clone().max(outcome);
         }
@@ -140,6 +142,7 @@ impl Core {
         };
         if let Some(message) = &failure
             && !flight.is_reporting
+            && !flight.cannot_report
             && is_leading
         {
             flight.is_reporting = true;

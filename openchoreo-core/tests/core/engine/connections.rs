@@ -330,3 +330,24 @@ fn what_goes_with_its_organization_is_cleaned_after_a_restart_too() {
     assert!(script.server("one").get(&map_key("m")).is_none());
     assert!(script.control().get(&key("w")).is_none());
 }
+
+#[test]
+fn new_credentials_that_are_met_by_one_silence_are_tried_again_before_anything_is_concluded() {
+    for answers in [true, false] {
+        let mut script = with_something();
+        script.holds_connections = true;
+        script.register_with("one", "one", "second");
+        script.run();
+        let (lane, attempt, _) = script.attempts.pop().expect("it is tried");
+        script.handle(Event::Connected { plane: lane, attempt, outcome: Err(no_answer("timeout")) });
+        script.pass(SignedDuration::from_millis(500));
+        assert!(script.is_connected("one"), "the old connection stands");
+        assert_eq!(script.attempts.len(), 0, "it is given a moment");
+        script.pass_seconds(1);
+        assert_eq!(script.attempts.len(), 1, "it is tried again");
+        script.server("one").is_down = !answers;
+        script.connect_all();
+        script.pass(SignedDuration::from_millis(100));
+        assert_eq!(script.is_connected("one"), answers);
+    }
+}

@@ -327,6 +327,10 @@ fn what_opens_a_plane_beside_its_routes_is_told() {
 struct Silent;
 
 impl Gateway for Silent {
+    fn name(&self) -> &str {
+        "silent"
+    }
+
     fn kinds(&self) -> Vec<Kind> {
         EnvoyGateway::default().kinds()
     }
