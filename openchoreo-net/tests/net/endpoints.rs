@@ -244,6 +244,12 @@ fn published(platform: &Arc<Platform>) -> Stage {
 }
 
 #[test]
+fn another_version_of_the_platform_writes_as_the_same_field_manager() {
+    let names: Vec<&str> = planners().iter().map(|planner| planner.name()).collect();
+    assert_eq!(names, ["endpoint"], "under another name it would leave behind what it wrote under this one");
+}
+
+#[test]
 fn nothing_is_visible_unless_someone_wrote_so() {
     let platform = platform().build().map(Arc::new).unwrap();
     let unwritten = [
@@ -621,6 +627,8 @@ fn of_two_endpoints_with_one_address_the_elder_has_it_in_any_order() {
         }
         assert_eq!(stage.ready("elder"), "Unknown RoutePending", "{order:?}");
         assert_eq!(stage.ready("a-younger"), "False RouteConflict", "{order:?}");
+        let told = stage.ready_condition("a-younger")["message"].to_string();
+        assert!(told.contains("`elder`") && told.contains("/api`"), "{told}");
         assert_eq!(stage.routes().len(), 1, "{order:?}");
         stage.endpoint_of("cart", "development", "other", 3, "/other", everyone());
         stage.settle();

@@ -1,6 +1,9 @@
 //! What gateways render, and what they refuse to.
 
+use std::collections::BTreeSet;
+
 use openchoreo_core::extension::{Gateway, RenderError};
+use openchoreo_core::kind::Kind;
 use openchoreo_net::{EnvoyGateway, GatewayApi, PathStyle};
 use openchoreo_types::v1alpha1::Environment;
 use serde_json::{Value, json};
@@ -77,6 +80,20 @@ fn limits_and_cross_origin_rules_are_policies_of_the_route() {
 }
 
 #[test]
+fn a_gateway_names_exactly_the_kinds_that_it_renders() {
+    let read = json!([{"method": "GET", "target": "/a", "scopes": ["s"]}]);
+    let envoy = EnvoyGateway::with_paths(PathStyle::ProjectAndComponent);
+    let protected = [json!([oauth2(read)]), json!([cors(), rate_limit("hour")])];
+    for (gateway, exposures) in [(&envoy as &dyn Gateway, protected.as_slice()), (&PLAIN, &[json!([])])] {
+        let rendered = exposures.iter().map(|policies| endpoint(public(policies.clone())));
+        let rendered = rendered.flat_map(|endpoint| render(gateway, &endpoint, &environment_with_keys()).unwrap());
+        let rendered: BTreeSet<Kind> = rendered.map(|object| object.kind()).collect();
+        let named: BTreeSet<Kind> = gateway.kinds().into_iter().collect();
+        assert_eq!(rendered, named, "what a plane must serve, and what is watched there");
+    }
+}
+
+#[test]
 fn what_cannot_be_protected_is_not_rendered() {
     let read = json!([{"method": "GET", "target": "/a", "scopes": ["s"]}]);
     let twice =
@@ -125,11 +142,13 @@ fn what_cannot_be_protected_is_not_rendered() {
         assert!(render(&ENVOY, &endpoint, &environment_with_keys()).is_err(), "{what}");
         assert!(render(&PLAIN, &endpoint, &environment_with_keys()).is_err(), "{what}");
     }
-    let with_tokens = endpoint(public(json!([oauth2(read)])));
+    let with_tokens = endpoint(public(json!([oauth2(read.clone())])));
     let error = render(&ENVOY, &with_tokens, &Environment::default()).unwrap_err();
     assert!(error.to_string().contains("spec.gateway.security.remoteJwks.uri"), "{error}");
-    for policy in [cors(), rate_limit("hour")] {
-        let error = render(&PLAIN, &endpoint(public(json!([policy]))), &Environment::default()).unwrap_err();
+    for policy in [oauth2(read), cors(), rate_limit("hour")] {
+        let endpoint = endpoint(public(json!([policy])));
+        assert!(render(&ENVOY, &endpoint, &environment_with_keys()).is_ok(), "{policy}");
+        let error = render(&PLAIN, &endpoint, &environment_with_keys()).unwrap_err();
         assert!(matches!(error, RenderError::Unsupported { .. }), "{error}");
     }
 }
