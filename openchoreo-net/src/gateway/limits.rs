@@ -151,12 +151,16 @@ mod tests {
 
     #[test]
     fn an_origin_is_what_a_browser_sends() {
-        for fits in ["*", "https://*", "http://localhost:3000", "https://*.shop.example", "https://a_b.example"] {
+        let fitting = ["*", "https://*", "http://localhost:3000", "https://*.shop.example", "https://a_b.example"];
+        for fits in fitting.into_iter().chain(["https://a:1", "https://a:65535"]) {
             assert_eq!(origin(fits), Ok(()), "{fits}");
         }
         for wrong in ["", "https://a/", "https://", "a.example", "ftp://a", "https://a..b", "https://a:b", "https://*a"]
         {
             assert!(origin(wrong).is_err(), "{wrong}");
+        }
+        for port in ["", "65536", "000080", "+80", "-1", "80:80"] {
+            assert!(origin(&format!("https://a:{port}")).is_err(), "{port}");
         }
         let remedy = origin("https://shop.example/").unwrap_err();
         assert!(remedy.ends_with("write `https://shop.example`"), "{remedy}");

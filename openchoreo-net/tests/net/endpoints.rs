@@ -551,6 +551,23 @@ fn routes_go_while_the_deployment_goes_and_stay_while_it_is_only_missing() {
 }
 
 #[test]
+fn routes_do_not_go_with_a_deployment_that_they_do_not_lead_to() {
+    let platform = platform().build().map(Arc::new).unwrap();
+    let mut stage = published(&platform);
+    let other = json!({
+        "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Deployment", "spec": {"deploymentArtifactRef": "artifact"},
+        "metadata": {"name": "a-first", "namespace": "acme", "deletionTimestamp": "2026-02-01T00:00:00Z",
+            "finalizers": ["example.com/held"], "labels": {
+            "openchoreo.dev/component": "cart", "openchoreo.dev/deployment-track": "main",
+            "openchoreo.dev/environment": "development", "openchoreo.dev/name": "first"}},
+    });
+    stage.offline.put(&PlaneKey::Control, Kind::of::<Deployment>(), other).unwrap();
+    stage.settle();
+    assert_eq!(stage.ready("http"), "True RouteAccepted");
+    assert_eq!(stage.routes(), ["choreoapps.localhost/api"]);
+}
+
+#[test]
 fn an_endpoint_that_its_deployment_made_goes_by_its_own_deletion() {
     let platform = platform().build().map(Arc::new).unwrap();
     let mut stage = published(&platform);

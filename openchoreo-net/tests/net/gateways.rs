@@ -80,6 +80,16 @@ fn limits_and_cross_origin_rules_are_policies_of_the_route() {
 }
 
 #[test]
+fn browsers_are_told_how_long_an_answer_holds_where_someone_wrote_so() {
+    for (seconds, expected) in [(0, Value::Null), (1, "1s".into()), (600, "600s".into())] {
+        let mut policy = cors();
+        policy["policySpec"]["cors"]["maxAge"] = seconds.into();
+        let rendered = render(&ENVOY, &endpoint(public(json!([policy]))), &Environment::default()).unwrap();
+        assert_eq!(rendered[0].json()["spec"]["cors"]["maxAge"], expected, "{seconds}");
+    }
+}
+
+#[test]
 fn a_gateway_names_exactly_the_kinds_that_it_renders() {
     let read = json!([{"method": "GET", "target": "/a", "scopes": ["s"]}]);
     let envoy = EnvoyGateway::with_paths(PathStyle::ProjectAndComponent);
