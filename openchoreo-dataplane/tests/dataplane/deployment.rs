@@ -119,6 +119,19 @@ fn a_deleted_configuration_group_keeps_what_runs_and_is_missed() {
 }
 
 #[test]
+fn a_group_that_cannot_be_used_is_named_with_its_field() {
+    let mut lab = Lab::with_organization(&platform(), "acme");
+    let key = "{key: host, values: [{environment: development, value: one}]}";
+    lab.apply(&group("one").replace("[{key", &format!("[{key}, {{key")));
+    lab.apply(&component("acme", "cart"));
+    lab.apply(&artifact("acme", "cart", "cart-v1", USES_GROUP));
+    let message = lab.message("acme", "cart-development", "Ready");
+    for part in ["ConfigurationGroup `database`", "spec.configurations[1].key", "`host` is there twice"] {
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[test]
 fn what_cannot_be_rendered_changes_nothing_and_says_which_field() {
     let platform = platform();
     let mut lab = Lab::with_organization(&platform, "acme");

@@ -509,6 +509,11 @@ fn a_visibility_that_is_withdrawn_goes_while_a_parent_is_missing_and_the_other_s
         stage.settle();
         assert_eq!(stage.routes().len(), 1);
         assert!(stage.routes()[0].ends_with(route), "{:?}", stage.routes());
+        stage.endpoint("http", 1, json!({}));
+        stage.settle();
+        assert_eq!(stage.routes(), Vec::<String>::new());
+        let status = stage.status("http");
+        assert_eq!((status.get("address"), status.get("planes")), (None, None), "there is nothing that answers");
     }
 }
 
