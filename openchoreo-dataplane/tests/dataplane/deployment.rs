@@ -6,7 +6,7 @@ use openchoreo_types::check;
 use openchoreo_types::v1alpha1 as oc;
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, administration, artifact, build, component, deployment, plane, platform, verdict};
+use crate::lab::{Lab, administration, artifact, build, component, deployment, plane, platform, reason, verdict};
 
 fn group(value: &str) -> String {
     format!(
@@ -116,6 +116,19 @@ fn a_deleted_configuration_group_keeps_what_runs_and_is_missed() {
     assert_eq!(lab.in_plane("acme"), before);
     lab.apply(&group("one"));
     assert_eq!(lab.ready("acme", "cart-development"), verdict("False", "DeploymentProgressing"));
+}
+
+#[test]
+fn of_two_groups_that_go_by_one_name_the_elder_has_it() {
+    let mut lab = Lab::with_organization(&platform(), "acme");
+    for (name, day) in [("elder", 1), ("a-younger", 2)] {
+        let labels =
+            format!("creationTimestamp: '2026-01-0{day}T00:00:00Z', labels: {{openchoreo.dev/name: database}}");
+        lab.apply(&group("one").replace("name: database,", &format!("name: {name}, {labels},")));
+    }
+    let ready = |name: &str| reason(&lab.control::<oc::ConfigurationGroup>("acme", name).expect("it exists"), "Ready");
+    assert_eq!(ready("elder").0, "True");
+    assert_eq!(ready("a-younger"), verdict("False", "DuplicateName"));
 }
 
 #[test]
