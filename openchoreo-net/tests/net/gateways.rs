@@ -47,8 +47,10 @@ fn tokens_are_asked_for_by_each_operation_and_all_else_is_denied() {
 
 #[test]
 fn every_route_of_a_protected_endpoint_has_its_policy_before_it() {
-    let operations =
-        json!([{"method": "GET", "target": "/a", "scopes": ["s"]}, {"method": "PUT", "target": "/a", "scopes": ["s"]}]);
+    let operations = json!([
+        {"method": "GET", "target": "/a", "scopes": ["s"]}, {"method": "PUT", "target": "/a", "scopes": ["s"]},
+        {"method": "GET", "target": "/b/{id}", "scopes": ["s"]},
+    ]);
     for paths in [PathStyle::BasePath, PathStyle::ProjectAndComponent] {
         let gateway = EnvoyGateway::with_paths(paths);
         let endpoint = endpoint(public(json!([oauth2(operations.clone())])));
@@ -57,7 +59,7 @@ fn every_route_of_a_protected_endpoint_has_its_policy_before_it() {
             rendered.iter().position(|object| object.kind().kind == kind && object.key().name == *name)
         };
         let routes: Vec<_> = rendered.iter().filter(|object| object.kind().kind == "HTTPRoute").collect();
-        assert_eq!(routes.len(), 3);
+        assert_eq!(routes.len(), 4);
         for route in routes {
             let name = &route.key().name;
             let (policy, route) =
@@ -77,6 +79,16 @@ fn limits_and_cross_origin_rules_are_policies_of_the_route() {
         "cors_and_limit",
         json_of(render(&ENVOY, &endpoint, &Environment::default()).unwrap())
     );
+}
+
+#[test]
+fn a_backend_sees_its_own_path_where_components_share_a_host() {
+    let gateway = EnvoyGateway::with_paths(PathStyle::ProjectAndComponent);
+    let rendered = render(&gateway, &endpoint(public(json!([]))), &Environment::default()).unwrap();
+    let rule = rendered[0].json()["spec"]["rules"][0].clone();
+    assert_eq!(rule["matches"][0]["path"]["value"], "/shop/cart/api");
+    let rewrite = json!({"type": "ReplacePrefixMatch", "replacePrefixMatch": "/api"});
+    assert_eq!(rule["filters"][0]["urlRewrite"]["path"], rewrite);
 }
 
 #[test]
