@@ -132,6 +132,23 @@ fn of_two_groups_that_go_by_one_name_the_elder_has_it() {
 }
 
 #[test]
+fn a_value_of_a_group_is_one_and_for_one_place() {
+    let mut lab = Lab::with_organization(&platform(), "acme");
+    for (value, is_good) in [
+        ("environment: development, value: x", true),
+        ("environment: development, vaultKey: secret/x", true),
+        ("environment: development, value: x, vaultKey: secret/x", false),
+        ("environment: development", false),
+        ("value: x", false),
+        ("environment: development, environmentGroupRef: all, value: x", false),
+    ] {
+        lab.apply(&group("x").replace("environment: development, value: x", value));
+        let shown = lab.control::<oc::ConfigurationGroup>("acme", "database").expect("it exists");
+        assert_eq!(reason(&shown, "Ready").1 != "ValueConflict", is_good, "{value}: {shown}");
+    }
+}
+
+#[test]
 fn a_group_that_cannot_be_used_is_named_with_its_field() {
     let mut lab = Lab::with_organization(&platform(), "acme");
     let key = "{key: host, values: [{environment: development, value: one}]}";

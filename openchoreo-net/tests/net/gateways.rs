@@ -127,6 +127,8 @@ fn what_cannot_be_protected_is_not_rendered() {
     everyone["policySpec"]["cors"]["allowOrigins"] = json!(["*"]);
     let mut every_host = cors();
     every_host["policySpec"]["cors"]["allowOrigins"] = json!(["https://shop.example", "https://*"]);
+    let mut no_name = cors();
+    no_name["policySpec"]["cors"]["allowHeaders"] = json!(["x token"]);
     let renamed = json!([
         {"method": "GET", "target": "/a/{id}", "scopes": ["s"]}, {"method": "GET", "target": "/a/{name}", "scopes": []},
     ]);
@@ -137,6 +139,7 @@ fn what_cannot_be_protected_is_not_rendered() {
     };
     let cases = [
         ("credentials for every host", json!([every_host])),
+        ("a header that has no name", json!([no_name])),
         ("an operation listed twice with another parameter", json!([oauth2(renamed)])),
         ("a claim asked for twice", claims(json!([{"key": "aud", "values": ["a"]}, {"key": "aud", "values": ["b"]}]))),
         ("a claim without a value", claims(json!([{"key": "tier", "values": []}]))),
