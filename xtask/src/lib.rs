@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "tasks speak to the person who runs them")]
 
 pub mod codegen;
+pub mod mutants;
 pub mod pure;
 pub mod tidy;
 

@@ -1,11 +1,13 @@
 //! `cargo xtask codegen [--check]`: the files that are made from code. `cargo xtask tidy`: rules no compiler checks.
 //! `cargo xtask pure`: the libraries stay free of I/O. `cargo xtask e2e --lane …`: the walk on a lane.
+//! `cargo xtask mutants --since … --minutes …`: whether tests would notice what a change may have got wrong.
 #![expect(clippy::print_stderr, reason = "tasks speak to the person who runs them")]
 
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, bail};
-use xtask::{codegen, pure, tidy};
+use xtask::mutants::Outcome;
+use xtask::{codegen, mutants, pure, tidy};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -31,7 +33,20 @@ fn run(args: &[&str]) -> anyhow::Result<()> {
                 .context("cannot run cargo")?;
             if status.success() { Ok(()) } else { bail!("lane {lane} failed") }
         }
-        _ => bail!("usage: cargo xtask codegen [--check] | tidy | pure | e2e --lane embedded|planes|data-plane"),
+        ["mutants", "--since", reference, "--minutes", minutes] => {
+            match mutants::since(reference, minutes.parse().context("`--minutes` takes a whole number")?)? {
+                Outcome::Skipped(why) => eprintln!("!!! mutants are skipped: {why}"),
+                Outcome::Tried { summary, survivors } => {
+                    eprintln!("{summary}");
+                    report(&format!("no test notices, and {} does not explain", mutants::EXPLAINED), survivors)?;
+                }
+            }
+            Ok(())
+        }
+        _ => bail!(
+            "usage: cargo xtask codegen [--check] | tidy | pure | e2e --lane embedded|planes|data-plane | \
+             mutants --since COMMIT --minutes N"
+        ),
     }
 }
 

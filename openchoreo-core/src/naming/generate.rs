@@ -286,6 +286,15 @@ mod tests {
     }
 
     #[test]
+    fn a_part_that_cannot_stand_as_it_is_is_told_by_sixteen_digits() {
+        for part in ["Shop", "shöp", "shop-0123abcd-4567ef89", &"s".repeat(64)] {
+            let name = plain_or_generated("the name", None, part, 63).expect("a name");
+            assert!(name.ends_with(&paired(&digest16(&[part]))), "{part}: {name}");
+        }
+        assert_eq!(plain_or_generated("the name", Some("ci"), "shop", 63).as_deref(), Ok("ci-shop"));
+    }
+
+    #[test]
     fn room_that_short_parts_leave_goes_to_long_ones() {
         assert_eq!(cut(&["dp", "organization", "project"], 17), ["dp", "organiza", "project"]);
         assert_eq!(cut(&["aaaa", "bbbb", "cccc"], 7), ["aaa", "bb", "cc"]);

@@ -106,16 +106,6 @@ impl Effect {
             Self::Delete(deletion) => deletion.owner.as_ref(),
         }
     }
-
-    /// What it does, in a word.
-    pub fn verb(&self) -> &'static str {
-        match self {
-            Self::Finalizers { .. } => "finalizers",
-            Self::Status { .. } => "status",
-            Self::Apply { .. } => "apply",
-            Self::Delete(_) => "delete",
-        }
-    }
 }
 
 /// The requests a plan needs, in waves, see the module.

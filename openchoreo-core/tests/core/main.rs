@@ -4,6 +4,7 @@
 #[cfg(feature = "client")]
 mod clients;
 mod deletion;
+mod effects;
 mod engine;
 mod extending;
 mod hierarchy;

@@ -107,6 +107,22 @@ mod tests {
                 json!({"env": [{"key": "A", "value": "9"}, {"key": "B", "value": "2"}, {"key": "C", "value": "3"}]}),
             ),
             (
+                json!({"envFrom": [{"secretRef": {"name": "a"}}, {"secretRef": {"name": "b"}}]}),
+                json!({"envFrom": [{"configurationGroupRef": {"name": "a"}}, {"secretRef": {"name": "a"}}]}),
+                json!({"envFrom": [
+                    {"secretRef": {"name": "a"}}, {"secretRef": {"name": "b"}}, {"configurationGroupRef": {"name": "a"}},
+                ]}),
+            ),
+            (
+                json!({"fileMountsFrom": [{"secretRef": {"name": "a", "mountPath": "/a"}}]}),
+                json!({"fileMountsFrom": [
+                    {"secretRef": {"name": "a", "mountPath": "/b"}}, {"secretRef": {"name": "a", "mountPath": "/a"}},
+                ]}),
+                json!({"fileMountsFrom": [
+                    {"secretRef": {"name": "a", "mountPath": "/a"}}, {"secretRef": {"name": "a", "mountPath": "/b"}},
+                ]}),
+            ),
+            (
                 json!({"resourceLimits": {"cpu": "1", "memory": "1Gi"}}),
                 json!({"resourceLimits": {"memory": "2Gi"}}),
                 json!({"resourceLimits": {"cpu": "1", "memory": "2Gi"}}),

@@ -267,6 +267,16 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_those_of_config_maps() {
+        for good in ["a", "A-b_c.9", ".env", "a..b", &"k".repeat(253)] {
+            assert_eq!(configuration_key(good), Ok(()), "{good}");
+        }
+        for bad in ["", ".", "..", "..env", "a/b", "a b", "é", &"k".repeat(254)] {
+            assert!(configuration_key(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn mount_paths_are_absolute_and_clean() {
         assert_eq!(mount_path("//etc/./app//config.json").as_deref(), Ok("/etc/app/config.json"));
         for bad in ["", "etc/app", "/", "/a/../b", "/a:b"] {

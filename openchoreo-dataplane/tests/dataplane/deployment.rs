@@ -6,7 +6,7 @@ use openchoreo_types::check;
 use openchoreo_types::v1alpha1 as oc;
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, administration, artifact, build, component, deployment, plane, platform, verdict};
+use crate::lab::{Lab, administration, artifact, build, component, deployment, plane, platform, reason, verdict};
 
 fn group(value: &str) -> String {
     format!(
@@ -116,6 +116,49 @@ fn a_deleted_configuration_group_keeps_what_runs_and_is_missed() {
     assert_eq!(lab.in_plane("acme"), before);
     lab.apply(&group("one"));
     assert_eq!(lab.ready("acme", "cart-development"), verdict("False", "DeploymentProgressing"));
+}
+
+#[test]
+fn of_two_groups_that_go_by_one_name_the_elder_has_it() {
+    let mut lab = Lab::with_organization(&platform(), "acme");
+    for (name, day) in [("elder", 1), ("a-younger", 2)] {
+        let labels =
+            format!("creationTimestamp: '2026-01-0{day}T00:00:00Z', labels: {{openchoreo.dev/name: database}}");
+        lab.apply(&group("one").replace("name: database,", &format!("name: {name}, {labels},")));
+    }
+    let ready = |name: &str| reason(&lab.control::<oc::ConfigurationGroup>("acme", name).expect("it exists"), "Ready");
+    assert_eq!(ready("elder").0, "True");
+    assert_eq!(ready("a-younger"), verdict("False", "DuplicateName"));
+}
+
+#[test]
+fn a_value_of_a_group_is_one_and_for_one_place() {
+    let mut lab = Lab::with_organization(&platform(), "acme");
+    for (value, is_good) in [
+        ("environment: development, value: x", true),
+        ("environment: development, vaultKey: secret/x", true),
+        ("environment: development, value: x, vaultKey: secret/x", false),
+        ("environment: development", false),
+        ("value: x", false),
+        ("environment: development, environmentGroupRef: all, value: x", false),
+    ] {
+        lab.apply(&group("x").replace("environment: development, value: x", value));
+        let shown = lab.control::<oc::ConfigurationGroup>("acme", "database").expect("it exists");
+        assert_eq!(reason(&shown, "Ready").1 != "ValueConflict", is_good, "{value}: {shown}");
+    }
+}
+
+#[test]
+fn a_group_that_cannot_be_used_is_named_with_its_field() {
+    let mut lab = Lab::with_organization(&platform(), "acme");
+    let key = "{key: host, values: [{environment: development, value: one}]}";
+    lab.apply(&group("one").replace("[{key", &format!("[{key}, {{key")));
+    lab.apply(&component("acme", "cart"));
+    lab.apply(&artifact("acme", "cart", "cart-v1", USES_GROUP));
+    let message = lab.message("acme", "cart-development", "Ready");
+    for part in ["ConfigurationGroup `database`", "spec.configurations[1].key", "`host` is there twice"] {
+        assert!(message.contains(part), "{message}");
+    }
 }
 
 #[test]

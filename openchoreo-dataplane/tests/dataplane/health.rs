@@ -73,6 +73,18 @@ fn the_health_of_a_deployment_follows_its_status() {
             ),
             "degraded",
         ),
+        (
+            spec(2, false),
+            with(
+                json!({"updatedReplicas": 1, "unavailableReplicas": 1, "conditions": condition("Available", "True", "x")}),
+            ),
+            "progressing",
+        ),
+        (
+            spec(2, false),
+            with(json!({"updatedReplicas": 1, "conditions": condition("Available", "False", "x")})),
+            "progressing",
+        ),
     ];
     for (spec, status, wanted) in cases {
         let told = format!("{spec} {status}");

@@ -39,14 +39,18 @@ fn visibilities(lab: &Lab) -> Value {
 fn a_visibility_that_is_withdrawn_goes_although_the_workload_is_refused() {
     for (application, reason) in BROKEN {
         let mut lab = running();
-        let (uid, workload) = (endpoint(&lab).unwrap()["metadata"]["uid"].clone(), lab.in_plane("acme"));
+        let (before, workload) = (endpoint(&lab).unwrap()["metadata"].clone(), lab.in_plane("acme"));
+        assert!(before["ownerReferences"][0]["controller"] == true && before["labels"]["openchoreo.dev/name"] == "web");
         for off in [", networkVisibilities: {public: {enable: false}}", ", networkVisibilities: {}", ""] {
             lab.apply(&written("", VISIBLE));
             assert_eq!(visibilities(&lab), json!({ "public": { "enable": true } }));
             lab.apply(&written(application, off));
             assert_eq!(lab.ready("acme", "cart-development"), verdict("False", reason));
             assert_eq!(visibilities(&lab).pointer("/public/enable").unwrap_or(&json!(false)), &json!(false), "{off}");
-            assert_eq!(endpoint(&lab).unwrap()["metadata"]["uid"], uid);
+            let after = endpoint(&lab).unwrap()["metadata"].clone();
+            for kept in ["uid", "labels", "ownerReferences", "finalizers"] {
+                assert_eq!(after[kept], before[kept], "{kept}");
+            }
             assert_eq!(lab.in_plane("acme"), workload, "what runs stays");
             assert!(lab.is_at_rest());
         }

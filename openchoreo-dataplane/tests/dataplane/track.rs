@@ -117,3 +117,30 @@ fn a_deleted_track_takes_all_that_is_of_it() {
     assert_eq!(deployments(&lab), []);
     assert_eq!(lab.in_plane("acme"), Vec::<String>::new());
 }
+
+#[test]
+fn a_deleted_track_takes_artifacts_that_nothing_runs() {
+    let mut lab = Lab::with_organization(&platform(), "acme");
+    lab.apply(&automatic().replace("autoDeploy: true", "autoDeploy: false"));
+    lab.delete::<oc::DeploymentTrack>("acme", "cart-main");
+    assert_eq!(lab.control::<oc::DeployableArtifact>("acme", "cart-v1"), None);
+    assert_eq!(lab.control::<oc::DeploymentTrack>("acme", "cart-main"), None);
+}
+
+#[test]
+fn a_deleted_track_leaves_what_another_track_of_its_name_has() {
+    let mut lab = Lab::with_organization(&platform(), "acme");
+    lab.apply(&automatic());
+    let before = (deployments(&lab), lab.in_plane("acme"));
+    lab.apply(
+        "
+apiVersion: openchoreo.dev/v1alpha1
+kind: DeploymentTrack
+metadata: {name: cart-twin, namespace: acme, labels: {openchoreo.dev/component: cart, openchoreo.dev/name: main}}
+spec: {autoDeploy: false}
+",
+    );
+    lab.delete::<oc::DeploymentTrack>("acme", "cart-twin");
+    assert_eq!(lab.control::<oc::DeploymentTrack>("acme", "cart-twin"), None);
+    assert_eq!((deployments(&lab), lab.in_plane("acme")), before);
+}

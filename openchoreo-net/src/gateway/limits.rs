@@ -150,13 +150,37 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_what_http_has_for_one() {
+        for fits in ["x-token", "GET", "*", "x_1.2~", &"n".repeat(NAME)] {
+            assert_eq!(token(fits, "name"), Ok(()), "{fits}");
+        }
+        for wrong in ["", "x token", "x:y", "é", "a\r\nb", &"n".repeat(NAME + 1)] {
+            assert!(token(wrong, "name").is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_there_and_has_no_control_characters() {
+        for fits in ["a", "a b", &"é".repeat(TEXT)] {
+            assert_eq!(text(fits, "text"), Ok(()), "{fits}");
+        }
+        for wrong in ["", "a\nb", "\u{7f}", &"a".repeat(TEXT + 1)] {
+            assert!(text(wrong, "text").is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn an_origin_is_what_a_browser_sends() {
-        for fits in ["*", "https://*", "http://localhost:3000", "https://*.shop.example", "https://a_b.example"] {
+        let fitting = ["*", "https://*", "http://localhost:3000", "https://*.shop.example", "https://a_b.example"];
+        for fits in fitting.into_iter().chain(["https://a:1", "https://a:65535"]) {
             assert_eq!(origin(fits), Ok(()), "{fits}");
         }
         for wrong in ["", "https://a/", "https://", "a.example", "ftp://a", "https://a..b", "https://a:b", "https://*a"]
         {
             assert!(origin(wrong).is_err(), "{wrong}");
+        }
+        for port in ["", "65536", "000080", "+80", "-1", "80:80"] {
+            assert!(origin(&format!("https://a:{port}")).is_err(), "{port}");
         }
         let remedy = origin("https://shop.example/").unwrap_err();
         assert!(remedy.ends_with("write `https://shop.example`"), "{remedy}");

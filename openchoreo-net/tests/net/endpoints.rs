@@ -10,6 +10,7 @@ use openchoreo_core::offline::Offline;
 use openchoreo_core::platform::{Platform, PlatformBuilder, PlatformSettings};
 use openchoreo_core::world::{Disconnect, PlaneState, Select};
 use openchoreo_net::{EnvoyGateway, PathStyle, builtin_dialects, planners};
+use openchoreo_types::foreign::envoy_gateway::{BackendTrafficPolicy, SecurityPolicy};
 use openchoreo_types::foreign::gateway_api::{Gateway, HTTPRoute};
 use openchoreo_types::v1alpha1::{DataPlane, Deployment, Endpoint, Environment, Organization};
 use serde_json::{Value, json};
@@ -151,10 +152,18 @@ impl Stage {
 
     /// Plays the gateway: gives every route of the plane a verdict.
     pub(crate) fn judge(&mut self, accepted: &str) {
+        self.judge_by("", accepted, "True");
+    }
+
+    /// The same as a gateway of a name, or as the one that the route asks for; with a verdict about its backends.
+    fn judge_by(&mut self, gateway: &str, accepted: &str, resolved: &str) {
         let routes = self.offline.world().list(&self.plane, &Select::of::<HTTPRoute>());
         for (_, route) in routes {
             let mut json = route.json();
-            let parent = json["spec"]["parentRefs"][0].clone();
+            let mut parent = json["spec"]["parentRefs"][0].clone();
+            if !gateway.is_empty() {
+                parent["name"] = gateway.into();
+            }
             let generation = json["metadata"]["generation"].clone();
             let condition = |type_: &str, status: &str| {
                 json!({
@@ -162,7 +171,7 @@ impl Stage {
                     "observedGeneration": generation, "lastTransitionTime": "2026-02-01T00:00:00Z",
                 })
             };
-            let conditions = [condition("Accepted", accepted), condition("ResolvedRefs", "True")];
+            let conditions = [condition("Accepted", accepted), condition("ResolvedRefs", resolved)];
             let report = json!({"parentRef": parent, "controllerName": "example/test", "conditions": conditions});
             json["status"] = json!({"parents": [report]});
             self.put::<HTTPRoute>(json);
@@ -235,6 +244,12 @@ pub(crate) fn published(platform: &Arc<Platform>) -> Stage {
 }
 
 #[test]
+fn another_version_of_the_platform_writes_as_the_same_field_manager() {
+    let names: Vec<&str> = planners().iter().map(|planner| planner.name()).collect();
+    assert_eq!(names, ["endpoint"], "under another name it would leave behind what it wrote under this one");
+}
+
+#[test]
 fn nothing_is_visible_unless_someone_wrote_so() {
     let platform = platform().build().map(Arc::new).unwrap();
     let unwritten = [
@@ -281,6 +296,65 @@ fn a_public_endpoint_waits_for_its_parts_one_by_one() {
     assert!(address.ends_with("-development.choreoapps.localhost:8443/api"), "{address}");
     assert_eq!(stage.status("http")["planes"][0]["name"], "plane");
     assert_eq!(stage.status("http")["observedGeneration"], 1);
+}
+
+#[test]
+fn only_what_the_gateway_of_the_endpoint_says_of_the_newest_route_counts() {
+    let platform = platform().build().map(Arc::new).unwrap();
+    let mut stage = published(&platform);
+    stage.judge_by("another-gateway", "False", "True");
+    assert_eq!(stage.ready("http"), "Unknown RoutePending", "another gateway has no say");
+    stage.judge_by("another-gateway", "True", "True");
+    assert_eq!(stage.ready("http"), "Unknown RoutePending", "another gateway does not serve it");
+    stage.judge_by("choreo-external-gateway", "True", "False");
+    assert_eq!(stage.ready("http"), "False RouteRefused", "without its Service it does not answer");
+    stage.judge("True");
+    stage.endpoint_of("cart", "development", "http", 1, "/moved", everyone());
+    stage.settle();
+    assert_eq!(stage.routes(), ["choreoapps.localhost/moved"]);
+    assert_eq!(stage.ready("http"), "Unknown RoutePending", "the verdict was about the route as it was");
+}
+
+#[test]
+fn a_policy_that_the_gateway_refuses_is_told_although_the_route_is_accepted() {
+    let platform = platform().build().map(Arc::new).unwrap();
+    let limit = json!({"name": "calm", "type": "rate-limit", "policySpec": {"rateLimit": {
+        "apiLevel": {"requestLimit": 100, "timeUnit": "minute"}, "operationLevel": {"rest": []}}}});
+    let browsers = json!({"name": "browsers", "type": "cors", "policySpec": {"cors": {
+        "allowCredentials": false, "allowOrigins": ["https://shop.example"], "allowMethods": ["GET"],
+        "allowHeaders": [], "exposeHeaders": [], "maxAge": 600}}});
+    let mut stage = published(&platform);
+    stage.endpoint("http", 1, public(json!([limit, browsers])));
+    stage.settle();
+    stage.judge("True");
+    assert_eq!(stage.ready("http"), "True RouteAccepted", "not every gateway reports on policies");
+    for kind in [Kind::of::<BackendTrafficPolicy>(), Kind::of::<SecurityPolicy>()] {
+        for (status, expected) in [("False", "False RouteRefused"), ("True", "True RouteAccepted")] {
+            let key = stage.offline.world().keys(&stage.plane, kind).remove(0);
+            let mut policy = stage.offline.world().get(&stage.plane, &key).unwrap().json();
+            let accepted = json!({"type": "Accepted", "status": status, "reason": "Invalid",
+                "message": "as the test says", "lastTransitionTime": "2026-02-01T00:00:00Z"});
+            policy["status"] = json!({"ancestors": [{"ancestorRef": {"name": "choreo-external-gateway"},
+                "controllerName": "example/test", "conditions": [accepted]}]});
+            stage.offline.put(&stage.plane.clone(), kind, policy).unwrap();
+            stage.settle();
+            assert_eq!(stage.ready("http"), expected, "{kind}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_published_into_a_namespace_that_is_being_deleted() {
+    let platform = platform().build().map(Arc::new).unwrap();
+    let mut stage = published(&platform);
+    let key = stage.offline.world().keys(&stage.plane, Kind::of::<Namespace>()).remove(0);
+    let mut namespace = stage.offline.world().get(&stage.plane, &key).unwrap().json();
+    namespace["metadata"]["deletionTimestamp"] = "2026-02-01T00:00:00Z".into();
+    namespace["metadata"]["finalizers"] = json!(["kubernetes"]);
+    stage.put::<Namespace>(namespace);
+    stage.settle();
+    assert_eq!(stage.ready("http"), "Unknown RoutePending");
+    assert_eq!(stage.routes(), Vec::<String>::new());
 }
 
 #[test]
@@ -435,6 +509,11 @@ fn a_visibility_that_is_withdrawn_goes_while_a_parent_is_missing_and_the_other_s
         stage.settle();
         assert_eq!(stage.routes().len(), 1);
         assert!(stage.routes()[0].ends_with(route), "{:?}", stage.routes());
+        stage.endpoint("http", 1, json!({}));
+        stage.settle();
+        assert_eq!(stage.routes(), Vec::<String>::new());
+        let status = stage.status("http");
+        assert_eq!((status.get("address"), status.get("planes")), (None, None), "there is nothing that answers");
     }
 }
 
@@ -474,6 +553,23 @@ fn routes_go_while_the_deployment_goes_and_stay_while_it_is_only_missing() {
     stage.deploy("cart", "development");
     stage.delete::<Deployment>("development-cart");
     assert_eq!(stage.routes(), Vec::<String>::new(), "it goes");
+}
+
+#[test]
+fn routes_do_not_go_with_a_deployment_that_they_do_not_lead_to() {
+    let platform = platform().build().map(Arc::new).unwrap();
+    let mut stage = published(&platform);
+    let other = json!({
+        "apiVersion": "openchoreo.dev/v1alpha1", "kind": "Deployment", "spec": {"deploymentArtifactRef": "artifact"},
+        "metadata": {"name": "a-first", "namespace": "acme", "deletionTimestamp": "2026-02-01T00:00:00Z",
+            "finalizers": ["example.com/held"], "labels": {
+            "openchoreo.dev/component": "cart", "openchoreo.dev/deployment-track": "main",
+            "openchoreo.dev/environment": "development", "openchoreo.dev/name": "first"}},
+    });
+    stage.offline.put(&PlaneKey::Control, Kind::of::<Deployment>(), other).unwrap();
+    stage.settle();
+    assert_eq!(stage.ready("http"), "True RouteAccepted");
+    assert_eq!(stage.routes(), ["choreoapps.localhost/api"]);
 }
 
 #[test]
@@ -542,22 +638,25 @@ fn a_plane_that_does_not_answer_is_cleaned_when_it_does() {
 #[test]
 fn of_two_endpoints_with_one_address_the_elder_has_it_in_any_order() {
     let platform = platform().build().map(Arc::new).unwrap();
-    for order in [[1, 2], [2, 1]] {
+    // By name the younger comes first.
+    for order in [["elder", "a-younger"], ["a-younger", "elder"]] {
         let mut stage = Stage::new(&platform);
         stage.gateways(443);
         stage.deploy("cart", "development");
-        for day in order {
-            stage.endpoint(&format!("day-{day}"), day, everyone());
+        for name in order {
+            stage.endpoint(name, if name == "elder" { 1 } else { 2 }, everyone());
             stage.settle();
         }
-        assert_eq!(stage.ready("day-1"), "Unknown RoutePending", "{order:?}");
-        assert_eq!(stage.ready("day-2"), "False RouteConflict", "{order:?}");
+        assert_eq!(stage.ready("elder"), "Unknown RoutePending", "{order:?}");
+        assert_eq!(stage.ready("a-younger"), "False RouteConflict", "{order:?}");
+        let told = stage.ready_condition("a-younger")["message"].to_string();
+        assert!(told.contains("`elder`") && told.contains("/api`"), "{told}");
         assert_eq!(stage.routes().len(), 1, "{order:?}");
-        stage.endpoint_of("cart", "development", "day-3", 3, "/other", everyone());
+        stage.endpoint_of("cart", "development", "other", 3, "/other", everyone());
         stage.settle();
-        assert_eq!(stage.ready("day-3"), "Unknown RoutePending", "another path is another address");
-        stage.delete::<Endpoint>("day-1");
-        assert_eq!(stage.ready("day-2"), "Unknown RoutePending", "the address is free");
+        assert_eq!(stage.ready("other"), "Unknown RoutePending", "another path is another address");
+        stage.delete::<Endpoint>("elder");
+        assert_eq!(stage.ready("a-younger"), "Unknown RoutePending", "the address is free");
     }
 }
 
@@ -574,15 +673,16 @@ fn two_components_never_share_a_host_that_the_scheme_cannot_tell_apart() {
         stage.gateways(443);
         for component in order {
             // `web-a` in `development` and `web` in `a-development` have one host, at different paths.
-            let (environment, day) = if component == "web" { ("a-development", 2) } else { ("development", 1) };
+            // By name `web-a` comes first.
+            let (environment, day) = if component == "web" { ("a-development", 1) } else { ("development", 2) };
             stage.component(component, "WebApplication");
             stage.deploy(component, environment);
             stage.endpoint_of(component, environment, component, day, &format!("/{component}"), everyone());
             stage.settle();
         }
-        assert_eq!(stage.ready("web-a"), "Unknown RoutePending", "{order:?}");
-        assert_eq!(stage.ready("web"), "False HostnameTaken", "{order:?}");
-        assert_eq!(stage.routes(), ["choreoapps.localhost/web-a"], "{order:?}");
+        assert_eq!(stage.ready("web"), "Unknown RoutePending", "{order:?}");
+        assert_eq!(stage.ready("web-a"), "False HostnameTaken", "{order:?}");
+        assert_eq!(stage.routes(), ["choreoapps.localhost/web"], "{order:?}");
     }
 }
 

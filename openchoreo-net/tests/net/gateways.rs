@@ -1,6 +1,9 @@
 //! What gateways render, and what they refuse to.
 
+use std::collections::BTreeSet;
+
 use openchoreo_core::extension::{Gateway, RenderError};
+use openchoreo_core::kind::Kind;
 use openchoreo_net::{EnvoyGateway, GatewayApi, PathStyle};
 use openchoreo_types::v1alpha1::Environment;
 use serde_json::{Value, json};
@@ -44,8 +47,10 @@ fn tokens_are_asked_for_by_each_operation_and_all_else_is_denied() {
 
 #[test]
 fn every_route_of_a_protected_endpoint_has_its_policy_before_it() {
-    let operations =
-        json!([{"method": "GET", "target": "/a", "scopes": ["s"]}, {"method": "PUT", "target": "/a", "scopes": ["s"]}]);
+    let operations = json!([
+        {"method": "GET", "target": "/a", "scopes": ["s"]}, {"method": "PUT", "target": "/a", "scopes": ["s"]},
+        {"method": "GET", "target": "/b/{id}", "scopes": ["s"]},
+    ]);
     for paths in [PathStyle::BasePath, PathStyle::ProjectAndComponent] {
         let gateway = EnvoyGateway::with_paths(paths);
         let endpoint = endpoint(public(json!([oauth2(operations.clone())])));
@@ -54,7 +59,7 @@ fn every_route_of_a_protected_endpoint_has_its_policy_before_it() {
             rendered.iter().position(|object| object.kind().kind == kind && object.key().name == *name)
         };
         let routes: Vec<_> = rendered.iter().filter(|object| object.kind().kind == "HTTPRoute").collect();
-        assert_eq!(routes.len(), 3);
+        assert_eq!(routes.len(), 4);
         for route in routes {
             let name = &route.key().name;
             let (policy, route) =
@@ -77,6 +82,40 @@ fn limits_and_cross_origin_rules_are_policies_of_the_route() {
 }
 
 #[test]
+fn a_backend_sees_its_own_path_where_components_share_a_host() {
+    let gateway = EnvoyGateway::with_paths(PathStyle::ProjectAndComponent);
+    let rendered = render(&gateway, &endpoint(public(json!([]))), &Environment::default()).unwrap();
+    let rule = rendered[0].json()["spec"]["rules"][0].clone();
+    assert_eq!(rule["matches"][0]["path"]["value"], "/shop/cart/api");
+    let rewrite = json!({"type": "ReplacePrefixMatch", "replacePrefixMatch": "/api"});
+    assert_eq!(rule["filters"][0]["urlRewrite"]["path"], rewrite);
+}
+
+#[test]
+fn browsers_are_told_how_long_an_answer_holds_where_someone_wrote_so() {
+    for (seconds, expected) in [(0, Value::Null), (1, "1s".into()), (600, "600s".into())] {
+        let mut policy = cors();
+        policy["policySpec"]["cors"]["maxAge"] = seconds.into();
+        let rendered = render(&ENVOY, &endpoint(public(json!([policy]))), &Environment::default()).unwrap();
+        assert_eq!(rendered[0].json()["spec"]["cors"]["maxAge"], expected, "{seconds}");
+    }
+}
+
+#[test]
+fn a_gateway_names_exactly_the_kinds_that_it_renders() {
+    let read = json!([{"method": "GET", "target": "/a", "scopes": ["s"]}]);
+    let envoy = EnvoyGateway::with_paths(PathStyle::ProjectAndComponent);
+    let protected = [json!([oauth2(read)]), json!([cors(), rate_limit("hour")])];
+    for (gateway, exposures) in [(&envoy as &dyn Gateway, protected.as_slice()), (&PLAIN, &[json!([])])] {
+        let rendered = exposures.iter().map(|policies| endpoint(public(policies.clone())));
+        let rendered = rendered.flat_map(|endpoint| render(gateway, &endpoint, &environment_with_keys()).unwrap());
+        let rendered: BTreeSet<Kind> = rendered.map(|object| object.kind()).collect();
+        let named: BTreeSet<Kind> = gateway.kinds().into_iter().collect();
+        assert_eq!(rendered, named, "what a plane must serve, and what is watched there");
+    }
+}
+
+#[test]
 fn what_cannot_be_protected_is_not_rendered() {
     let read = json!([{"method": "GET", "target": "/a", "scopes": ["s"]}]);
     let twice =
@@ -88,6 +127,8 @@ fn what_cannot_be_protected_is_not_rendered() {
     everyone["policySpec"]["cors"]["allowOrigins"] = json!(["*"]);
     let mut every_host = cors();
     every_host["policySpec"]["cors"]["allowOrigins"] = json!(["https://shop.example", "https://*"]);
+    let mut no_name = cors();
+    no_name["policySpec"]["cors"]["allowHeaders"] = json!(["x token"]);
     let renamed = json!([
         {"method": "GET", "target": "/a/{id}", "scopes": ["s"]}, {"method": "GET", "target": "/a/{name}", "scopes": []},
     ]);
@@ -98,6 +139,7 @@ fn what_cannot_be_protected_is_not_rendered() {
     };
     let cases = [
         ("credentials for every host", json!([every_host])),
+        ("a header that has no name", json!([no_name])),
         ("an operation listed twice with another parameter", json!([oauth2(renamed)])),
         ("a claim asked for twice", claims(json!([{"key": "aud", "values": ["a"]}, {"key": "aud", "values": ["b"]}]))),
         ("a claim without a value", claims(json!([{"key": "tier", "values": []}]))),
@@ -125,11 +167,13 @@ fn what_cannot_be_protected_is_not_rendered() {
         assert!(render(&ENVOY, &endpoint, &environment_with_keys()).is_err(), "{what}");
         assert!(render(&PLAIN, &endpoint, &environment_with_keys()).is_err(), "{what}");
     }
-    let with_tokens = endpoint(public(json!([oauth2(read)])));
+    let with_tokens = endpoint(public(json!([oauth2(read.clone())])));
     let error = render(&ENVOY, &with_tokens, &Environment::default()).unwrap_err();
     assert!(error.to_string().contains("spec.gateway.security.remoteJwks.uri"), "{error}");
-    for policy in [cors(), rate_limit("hour")] {
-        let error = render(&PLAIN, &endpoint(public(json!([policy]))), &Environment::default()).unwrap_err();
+    for policy in [oauth2(read), cors(), rate_limit("hour")] {
+        let endpoint = endpoint(public(json!([policy])));
+        assert!(render(&ENVOY, &endpoint, &environment_with_keys()).is_ok(), "{policy}");
+        let error = render(&PLAIN, &endpoint, &environment_with_keys()).unwrap_err();
         assert!(matches!(error, RenderError::Unsupported { .. }), "{error}");
     }
 }

@@ -2,14 +2,16 @@
 //!
 //! What a policy means is found out in `verdicts` from its JSON alone, by the rules that Kubernetes and Cilium document.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use openchoreo_core::extension::IsolationContext;
 use openchoreo_core::isolation::{
     AddressRange, Direction, Isolation, NameService, NetworkSettings, Peer, Port, Ports, Protocol,
 };
+use openchoreo_core::kind::Kind;
 use openchoreo_core::naming::{CellId, DefaultNaming, NamespaceName, NamingScheme};
+use openchoreo_core::plan::Rendered;
 use openchoreo_core::platform::PlatformSettings;
 use openchoreo_net::builtin_dialects;
 use proptest::collection::vec;
@@ -396,6 +398,17 @@ proptest! {
             let attempt = out(outside(address), "TCP", port);
             prop_assert_eq!(verdicts(&policies, &attempt), [false, false], "{} {}", address, port);
         }
+    }
+}
+
+#[test]
+fn a_dialect_names_exactly_the_kinds_that_it_writes() {
+    let isolation = CELL.isolation(&PlatformSettings::default());
+    let cx = IsolationContext { namespace: &CELL.namespace(), isolation: &isolation, labels: &BTreeMap::new() };
+    for dialect in builtin_dialects() {
+        let written: BTreeSet<Kind> = dialect.policies(&cx).unwrap().iter().map(Rendered::kind).collect();
+        let named: BTreeSet<Kind> = dialect.kinds().into_iter().collect();
+        assert_eq!(written, named, "what a plane must serve, and what is watched there");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Both shapes of a cluster's credentials lead to one connection, or to an error that helps.
 
-use openchoreo_types::common::{AuthSource, ClusterConnection, KubernetesCluster, MaterialSource};
+use openchoreo_types::common::{AuthSource, BasicCredentials, ClusterConnection, KubernetesCluster, MaterialSource};
 use openchoreo_types::{crd_manifest, crds};
 use serde_json::{Value, json};
 
@@ -94,9 +94,21 @@ fn an_error_names_the_field_and_the_remedy() {
 
 #[test]
 fn credentials_never_show_in_debug_output() {
-    let cluster = cluster(&json!({"server": "https://a", "auth": {"bearerToken": {"value": "hunter2"}}}));
-    let shown = format!("{:?} {cluster:?}", cluster.connection());
-    assert!(!shown.contains("hunter2"), "{shown}");
+    let ways = [
+        json!({"server": "https://a", "auth": {"bearerToken": {"value": "hunter2"}}}),
+        json!({"server": "https://a", "auth": {"mtls": {"clientCert": {"value": "C"}, "clientKey": {"value": "hunter2"}}}}),
+        json!({"credentials": {"apiServerURL": "https://a", "token": "hunter2"}}),
+        json!({"credentials": {"apiServerURL": "https://a", "token": {"value": "hunter2"}}}),
+        json!({"credentials": {"apiServerURL": "https://a", "token": ["hunter2"]}}),
+    ];
+    for way in ways {
+        let cluster = cluster(&way);
+        let shown = format!("{:?} {cluster:?}", cluster.connection());
+        assert!(shown.contains("https://a") && !shown.contains("hunter2"), "{way}: {shown}");
+    }
+    let login = BasicCredentials { username: "reader".to_owned(), password: "hunter2".to_owned() };
+    let shown = format!("{login:?}");
+    assert!(shown.contains("reader") && !shown.contains("hunter2"), "{shown}");
 }
 
 /// The schema of `spec.kubernetesCluster` as an API server gets it.

@@ -17,6 +17,11 @@ fn libraries_are_pure_by_default() {
 }
 
 #[test]
+fn what_is_explained_of_mutants_is_about_functions_that_are_there() {
+    assert_eq!(xtask::mutants::stale().expect("the document can be read"), Vec::<String>::new());
+}
+
+#[test]
 fn reasons_of_a_kind_have_names_of_their_own() {
     let mut seen = std::collections::BTreeSet::new();
     for reason in xtask::codegen::reasons() {

@@ -1,8 +1,8 @@
 //! What is sent, in which order, and what is not sent any more.
 
 use jiff::SignedDuration;
-use k8s_openapi::api::core::v1::Namespace;
-use openchoreo_core::engine::core::{Answer, CoreSettings};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use openchoreo_core::engine::core::{Answer, CoreSettings, Operation};
 use openchoreo_core::kind::{Kind, ObjectKey};
 use serde_json::json;
 
@@ -475,4 +475,20 @@ fn what_is_deleted_by_name_waits_for_nothing_that_is_pruned() {
     script.want("w", json!({ "plane": "one", "objects": [], "deletes": ["theirs"] }));
     script.run();
     assert_eq!(deletions(&script, before), ["delete r one", "delete theirs one"]);
+}
+
+#[test]
+fn no_request_prints_what_a_secret_holds() {
+    let shown = |key: ObjectKey| {
+        let object = json!({ "metadata": { "name": "login" }, "data": { "token": "aHVudGVyMg==" } });
+        let operations = json!([{ "op": "replace", "path": "/data/token", "value": "aHVudGVyMg==" }]);
+        let apply = Operation::Apply { key: key.clone(), manager: "test".to_owned(), object, to_status: false };
+        [apply, Operation::Patch { key, operations }].map(|operation| format!("{operation:?}"))
+    };
+    for text in shown(ObjectKey::of::<Secret>("acme", "login")) {
+        assert!(text.contains("login") && !text.contains("aHVudGVyMg"), "{text}");
+    }
+    for text in shown(ObjectKey::of::<ConfigMap>("acme", "login")) {
+        assert!(text.contains("aHVudGVyMg"), "what is no secret is shown: {text}");
+    }
 }
