@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use openchoreo_core::platform::Platform;
@@ -37,6 +37,8 @@ pub(crate) fn all(platform: &Arc<Platform>, args: &Args) -> anyhow::Result<ExitC
     let (next, runs, turns) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let failures: Mutex<Vec<(Script, String)>> = Mutex::new(Vec::new());
     let begun = Instant::now();
+    let limit = args.minutes.map(|minutes| Duration::from_secs(60 * minutes));
+    let is_over = || limit.is_some_and(|limit| begun.elapsed() > limit);
     let run = |script: &[(u64, Interruption)]| {
         let (report, length) = scope.run(script, false);
         runs.fetch_add(1, Ordering::Relaxed);
@@ -52,7 +54,7 @@ pub(crate) fn all(platform: &Arc<Platform>, args: &Args) -> anyhow::Result<ExitC
             let begin = (0, Interruption::Act(*first));
             let length = run(&[begin]);
             for second in (0..names.len()).filter(|second| second != first) {
-                for turn in 0..=length {
+                for turn in (0..=length).take_while(|_| !is_over()) {
                     let both = [begin, (turn, Interruption::Act(second))];
                     let all = run(&both);
                     besides(args.besides, all).into_iter().for_each(|third| {
@@ -67,11 +69,12 @@ pub(crate) fn all(platform: &Arc<Platform>, args: &Args) -> anyhow::Result<ExitC
     };
     std::thread::scope(|scope| (0..args.jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
     println!(
-        "{} things that can be done, {} runs, {} turns, {:.1} s",
+        "{} things that can be done, {} runs, {} turns, {:.1} s{}",
         names.len(),
         runs.load(Ordering::Relaxed),
         turns.load(Ordering::Relaxed),
-        begun.elapsed().as_secs_f64()
+        begun.elapsed().as_secs_f64(),
+        if is_over() { ", and not all of them" } else { "" }
     );
     let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Some((script, _)) = failures.first() else { return Ok(ExitCode::SUCCESS) };

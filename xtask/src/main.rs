@@ -27,11 +27,10 @@ fn run(args: &[&str]) -> anyhow::Result<()> {
         ["tidy"] => report("tidy", tidy::problems()?),
         ["pure"] => report("pure", pure::problems()?),
         ["e2e", "--lane", lane @ ("embedded" | "planes" | "data-plane")] => {
-            let status = Command::new(env!("CARGO"))
-                .args(["run", "--quiet", "-p", "openchoreo-e2e", "--", "--lane", lane])
-                .status()
-                .context("cannot run cargo")?;
-            if status.success() { Ok(()) } else { bail!("lane {lane} failed") }
+            run_program(&["-p", "openchoreo-e2e", "--", "--lane", lane]).with_context(|| format!("lane {lane} failed"))
+        }
+        ["simulate", arguments @ ..] => {
+            run_program(&[&["--release", "-p", "openchoreo-simulation", "--"], arguments].concat())
         }
         ["mutants", "--since", reference, "--minutes", minutes] => {
             match mutants::since(reference, minutes.parse().context("`--minutes` takes a whole number")?)? {
@@ -48,6 +47,13 @@ fn run(args: &[&str]) -> anyhow::Result<()> {
              mutants --since COMMIT --minutes N"
         ),
     }
+}
+
+/// Runs a program of the workspace.
+fn run_program(arguments: &[&str]) -> anyhow::Result<()> {
+    let status = Command::new(env!("CARGO")).args(["run", "--quiet"]).args(arguments).status();
+    let status = status.context("cannot run cargo")?;
+    if status.success() { Ok(()) } else { bail!("it ended with {status}") }
 }
 
 fn report(what: &str, problems: Vec<String>) -> anyhow::Result<()> {
