@@ -8,7 +8,10 @@ use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::Pod;
 use openchoreo_core::extension::Health;
 use openchoreo_core::kind::Kind;
+use openchoreo_core::labels::annotations::QUOTA;
 use openchoreo_core::world::Stored;
+
+use crate::parts::resources;
 
 /// How an object is doing. Of kinds without a rule, what exists is healthy.
 pub fn health(kind: Kind, live: &Stored) -> Health {
@@ -44,12 +47,13 @@ fn deployment(object: &Deployment) -> Health {
     let says = |condition: &DeploymentCondition| {
         condition.message.clone().or_else(|| condition.reason.clone()).unwrap_or_default()
     };
+    // Before the deadline, which is exceeded because of it and does not say why.
+    if let Some(failure) = condition("ReplicaFailure").filter(|c| c.status == "True") {
+        return refused_pods(says(failure));
+    }
     if let Some(progress) = condition("Progressing").filter(|c| c.reason.as_deref() == Some("ProgressDeadlineExceeded"))
     {
         return Health::Degraded(says(progress));
-    }
-    if let Some(failure) = condition("ReplicaFailure").filter(|c| c.status == "True") {
-        return Health::Degraded(says(failure));
     }
     let [updated, ready, available, unavailable, existing] = [
         status.updated_replicas,
@@ -75,6 +79,21 @@ fn deployment(object: &Deployment) -> Health {
         }
         Some(_) | None => Health::Progressing(still),
     }
+}
+
+/// How a workload is of which a cluster admits no further pod, with what people can do where the quota is the platform's.
+/// The phrases are those of the admission of quotas in an API server.
+fn refused_pods(why: String) -> Health {
+    if why.contains("status unknown for quota") {
+        // The quota is new: what is there is still being counted.
+        return Health::Progressing(why);
+    }
+    if !why.contains(&format!("exceeded quota: {},", resources::NAME)) {
+        return Health::Degraded(why);
+    }
+    Health::Degraded(format!(
+        "{why}; the project has used up what it may use in the environment: take something away there, limit it to less, or raise annotation `{QUOTA}` of the Environment or the controller manager's `--quota`"
+    ))
 }
 
 fn stateful_set(object: &StatefulSet) -> Health {

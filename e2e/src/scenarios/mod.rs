@@ -12,6 +12,7 @@ mod edits;
 mod hand_over;
 mod late_plane;
 mod protection;
+mod resources;
 mod rest;
 mod takeover;
 mod tenants;
@@ -80,6 +81,8 @@ pub fn scenarios() -> Vec<Scenario> {
         scenario!("what is not refused beforehand is taken by an API server", API_SERVERS, false, admission::taken),
         scenario!("what is refused beforehand is refused by an API server", API_SERVERS, false, admission::refused),
         scenario!("pods of each level of security are admitted", API_SERVERS, false, admission::levels),
+        scenario!("bounds of resources are those of an API server", API_SERVERS, false, admission::bounds),
+        scenario!("a project that uses up its quota says so and recovers", API_SERVERS, false, resources::quota),
         scenario!("bad references are conditions", SIMULATED, false, bad_input::conditions),
         scenario!("colliding names of two organizations do not meet", SIMULATED, false, tenants::colliding_names),
         scenario!("what upstream runs is taken over in place", SIMULATED, true, takeover::in_place),

@@ -58,6 +58,13 @@ fn the_health_of_a_deployment_follows_its_status() {
         (spec(2, false), with(json!({"conditions": condition("ReplicaFailure", "True", "FailedCreate")})), "degraded"),
         (
             spec(2, false),
+            with(json!({"conditions": [{
+                "type": "ReplicaFailure", "status": "True", "message": "status unknown for quota: openchoreo",
+            }]})),
+            "progressing",
+        ),
+        (
+            spec(2, false),
             with(json!({"availableReplicas": 0, "conditions": condition("Progressing", "True", "x")})),
             "progressing",
         ),
