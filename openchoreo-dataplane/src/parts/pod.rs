@@ -14,6 +14,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use openchoreo_core::extension::{RenderError, WorkloadContext};
 use openchoreo_core::hierarchy::name_of;
+use openchoreo_core::labels::CONFIGURATION_DIGEST;
 use openchoreo_core::naming::ImageReference;
 use openchoreo_core::pod_security::PodSecurity;
 use openchoreo_core::resources::{Excess, Resource};
@@ -22,7 +23,6 @@ use openchoreo_types::quantity::{Amount, NotAQuantity};
 use openchoreo_types::v1alpha1::ContainerRegistry;
 
 use super::inputs::{self, Inputs, application_field};
-use super::labels::CONFIGURATION_DIGEST;
 use super::ports::WorkloadPort;
 use super::style::PodStyle;
 use super::{check, template_metadata};
