@@ -1,4 +1,4 @@
-//! Somebody who issues tokens: a key, published on loopback, where simulated gateways fetch it.
+//! Somebody who issues tokens: a key, published where the gateway of a lane fetches it.
 
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+
+use crate::ground::Lane;
+use crate::program::HOST;
 
 /// An issuer of tokens; dropping it takes its key away.
 #[derive(Debug)]
@@ -23,13 +26,17 @@ impl Drop for Issuer {
 }
 
 impl Issuer {
-    /// Makes a key and publishes it.
-    pub(crate) async fn start() -> anyhow::Result<Self> {
+    /// Makes a key and publishes it where the gateway of a lane finds it.
+    pub(crate) async fn start(lane: Lane) -> anyhow::Result<Self> {
+        let host = match lane {
+            Lane::Embedded | Lane::Planes => "127.0.0.1",
+            Lane::DataPlane => HOST,
+        };
         let random = ring::rand::generate(&ring::rand::SystemRandom::new()).ok().context("no randomness for a key")?;
         let secret: [u8; 32] = random.expose();
         let key = json!({ "kty": "oct", "kid": "e2e", "alg": "HS256", "k": URL_SAFE_NO_PAD.encode(secret) });
         let set = json!({ "keys": [key] }).to_string();
-        let socket = TcpListener::bind(("127.0.0.1", 0)).await.context("cannot publish the key")?;
+        let socket = TcpListener::bind((host, 0)).await.context("cannot publish the key")?;
         let url = format!("http://{}/jwks", socket.local_addr()?);
         let serving = tokio::spawn(async move {
             while let Ok((mut stream, _)) = socket.accept().await {

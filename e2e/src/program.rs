@@ -10,8 +10,10 @@ use anyhow::{Context as _, ensure};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use crate::ground::Lane;
+
 /// The address at which pods reach this machine.
-const HOST: &str = "10.244.0.1";
+pub(crate) const HOST: &str = "10.244.0.1";
 const DOCKERFILE: &str = "FROM scratch\nCOPY app /app\nCMD [\"/app\"]\n";
 
 /// A repository that is served until this is dropped.
@@ -46,6 +48,14 @@ impl Program {
         let program = Self { url: format!("git://{HOST}:{port}/{name}"), repository, _folder: folder, _daemon: daemon };
         program.commit(text).await?;
         Ok(program)
+    }
+
+    /// The same where builds are real.
+    pub(crate) async fn publish_on(lane: Lane, name: &str, text: &str) -> anyhow::Result<Option<Self>> {
+        match lane {
+            Lane::Embedded | Lane::Planes => Ok(None),
+            Lane::DataPlane => Self::publish(name, text).await.map(Some),
+        }
     }
 
     /// The URL that the cluster clones from.

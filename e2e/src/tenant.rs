@@ -100,6 +100,40 @@ impl Tenant {
         component
     }
 
+    /// A component that runs an image, as people write it who build it elsewhere: with a track whose object is named
+    /// after the component, an artifact and a Deployment.
+    pub(crate) fn deployed(
+        &self,
+        component: &str,
+        component_type: &str,
+        image: &str,
+        configuration: &Value,
+    ) -> Vec<Value> {
+        let labelled = |kind: &str, name: &str, goes_by: &str, spec: Value| {
+            let mut object = written(kind, &self.namespace, name, spec);
+            let labels = &mut object["metadata"]["labels"];
+            labels["openchoreo.dev/name"] = goes_by.into();
+            labels["openchoreo.dev/component"] = component.into();
+            if kind != "DeploymentTrack" {
+                labels["openchoreo.dev/deployment-track"] = "main".into();
+            }
+            if kind == "Deployment" {
+                labels["openchoreo.dev/environment"] = FIRST_ENVIRONMENT.into();
+            }
+            object
+        };
+        let owner = json!({ "owner": { "projectName": self.project }, "type": component_type });
+        let artifact =
+            json!({ "targetArtifact": { "fromImageRef": { "tag": image } }, "configuration": configuration });
+        let deployment = json!({ "deploymentArtifactRef": component });
+        vec![
+            written("Component", &self.namespace, component, owner),
+            labelled("DeploymentTrack", &format!("{component}-main"), "main", json!({ "autoDeploy": false })),
+            labelled("DeployableArtifact", component, component, artifact),
+            labelled("Deployment", &format!("{component}-{FIRST_ENVIRONMENT}"), "by-hand", deployment),
+        ]
+    }
+
     /// Everything up to a component whose endpoint is ready: platform, data plane, component, first build.
     pub(crate) async fn settle(
         &self,
@@ -107,10 +141,21 @@ impl Tenant {
         component: &str,
         server: Option<String>,
     ) -> anyhow::Result<Endpoint> {
+        self.settle_from(ground, component, NO_REPOSITORY, server).await
+    }
+
+    /// The same with a component of a repository.
+    pub(crate) async fn settle_from(
+        &self,
+        ground: &Ground,
+        component: &str,
+        repository: &str,
+        server: Option<String>,
+    ) -> anyhow::Result<Endpoint> {
         ground.apply(&self.platform()).await?;
         ground.register(&self.organization, DATA_PLANE, server).await?;
         ground.ready::<DataPlane>(&self.organization, DATA_PLANE).await?;
-        ground.apply(&[self.component(component, NO_REPOSITORY)]).await?;
+        ground.apply(&[self.component(component, repository)]).await?;
         self.build(ground, component, "first").await?;
         self.published(ground, component).await
     }

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Resource;
 use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{
@@ -253,16 +254,22 @@ pub fn scope_of_component(cx: &PlanContext<'_>, component: &Arc<Component>) -> R
     Ok(ComponentScope { organization: home.organization, project, component: Arc::clone(component) })
 }
 
+/// What objects of a kind are ordered by where the elder goes first: when they were made, then where, then their name.
+pub fn seniority(object: &impl Resource) -> (Option<Time>, Option<String>, Option<String>) {
+    let metadata = object.meta();
+    (metadata.creation_timestamp.clone(), metadata.namespace.clone(), metadata.name.clone())
+}
+
 /// Another component of the same organization, project and name, in another namespace of the project, that was there first:
 /// the two claim one identity, so only the elder is deployed.
 fn elder_twin(cx: &PlanContext<'_>, organization: &str, component: &Component) -> Option<String> {
-    let age = |of: &Component| (of.metadata.creation_timestamp.clone(), of.metadata.namespace.clone());
     let mut namespaces = namespaces_of_project(cx, organization, &component.spec.owner.project_name);
     namespaces.retain(|namespace| Some(namespace) != component.metadata.namespace.as_ref());
     namespaces.into_iter().find(|namespace| {
         let twin = cx.written::<Component>(namespace, name_of(component));
         twin.is_some_and(|twin| {
-            twin.spec.owner.project_name == component.spec.owner.project_name && age(&twin) < age(component)
+            twin.spec.owner.project_name == component.spec.owner.project_name
+                && seniority(&*twin) < seniority(component)
         })
     })
 }
@@ -333,9 +340,8 @@ pub fn track_of(
     scope: &ComponentScope,
     track: &str,
 ) -> Result<Arc<DeploymentTrack>, HierarchyError> {
-    let age = |of: &Arc<DeploymentTrack>| (of.metadata.creation_timestamp.clone(), of.metadata.name.clone());
     let named = tracks_of(cx, scope).into_iter().filter(|candidate| track_name(candidate) == track);
-    named.min_by_key(age).ok_or_else(|| HierarchyError::TrackNotFound {
+    named.min_by_key(|track| seniority(&**track)).ok_or_else(|| HierarchyError::TrackNotFound {
         component: name_of(&*scope.component).to_owned(),
         track: track.to_owned(),
     })

@@ -31,6 +31,22 @@ pub const LEFT_ENVIRONMENTS: &str = "openchoreo.dev/left-environments";
 /// Annotation on a Deployment that a track made: since when the artifact exists that it names, and the artifact's name.
 pub const ARTIFACT_SINCE: &str = "openchoreo.dev/artifact-since";
 
+/// Annotation on a run of a build: the generation of the Build that it was started from.
+pub const BUILD_GENERATION: &str = "openchoreo.dev/build-generation";
+/// Annotation on a run of a build: the engine that started it, and that reads it back.
+pub const BUILD_ENGINE: &str = "openchoreo.dev/build-engine";
+/// Annotation by which a simulator says that nothing really ran: `"true"`.
+pub const SIMULATED: &str = "openchoreo.dev/simulated";
+/// Annotation on a pod template: the digest of the configuration that pods read only when they start. A change of it
+/// replaces the pods.
+pub const CONFIGURATION_DIGEST: &str = "openchoreo.dev/configuration-digest";
+/// Label on a route: the digest of the gateway, the host and the part of the host that its component alone may use.
+pub const ROUTE_CLAIM: &str = "openchoreo.dev/route-claim";
+/// Annotation on a route: when its Endpoint was created.
+pub const ROUTE_CLAIMED_SINCE: &str = "openchoreo.dev/route-claimed-since";
+/// Annotation on a route: `<organization>/<project>/<component>/<environment>/<endpoint>`.
+pub const ROUTE_CLAIMED_FOR: &str = "openchoreo.dev/route-claimed-for";
+
 /// What tells this installation's objects from those of others in the same cluster: a part of every owner's digest.
 ///
 /// It is the uid of the control plane's namespace `kube-system`, unless an operator gives another text. Whoever does not

@@ -36,6 +36,7 @@ pub mod pod_security;
 pub mod reach;
 pub mod record;
 pub mod remote;
+pub mod resources;
 #[cfg(feature = "testing")]
 pub mod simulation;
 pub mod world;

@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use openchoreo_types::v1alpha1::Environment;
 
-use crate::hierarchy::name_of;
 use crate::labels::annotations::POD_SECURITY;
 
 /// A level of the Pod Security Standards, from the widest to the narrowest.
@@ -65,11 +64,6 @@ impl PodSecurity {
     /// The field of an environment that says its level, for messages.
     pub fn field() -> String {
         format!("metadata.annotations[{POD_SECURITY}]")
-    }
-
-    /// The object of [`field`](Self::field).
-    pub fn object(environment: &Environment) -> String {
-        format!("Environment `{}`", name_of(environment))
     }
 
     /// The labels of a namespace whose pods are held to the level. What would not pass the narrowest level is told to

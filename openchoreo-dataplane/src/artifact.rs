@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use openchoreo_core::hierarchy::{ComponentScope, name_of};
+use openchoreo_core::hierarchy::{ComponentScope, name_of, seniority};
 use openchoreo_core::naming::{ImageReference, NameError};
 use openchoreo_core::planner::PlanContext;
 use openchoreo_core::world::Select;
@@ -157,8 +157,5 @@ fn newest_of_revision(cx: &PlanContext<'_>, scope: &ComponentScope, revision: &s
     builds
         .into_iter()
         .filter(|build| is_of(build, scope) && build.spec.repository.revision.commit.as_deref() == Some(revision))
-        .max_by(|a, b| {
-            let age = |build: &Build| (build.metadata.creation_timestamp.clone(), build.metadata.name.clone());
-            age(a).cmp(&age(b))
-        })
+        .max_by_key(|build| seniority(&**build))
 }

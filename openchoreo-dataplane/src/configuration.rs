@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use openchoreo_core::conditions::listed;
-use openchoreo_core::hierarchy::ComponentScope;
+use openchoreo_core::hierarchy::{ComponentScope, seniority};
 use openchoreo_core::labels;
 use openchoreo_core::planner::PlanContext;
 use openchoreo_core::world::Select;
@@ -66,11 +66,7 @@ fn references(application: &Application) -> BTreeSet<&str> {
 fn find(cx: &PlanContext<'_>, scope: &ComponentScope, name: &str) -> Option<Arc<ConfigurationGroup>> {
     [scope.namespace(), scope.organization.as_str()].into_iter().find_map(|namespace| {
         let select = Select::of::<ConfigurationGroup>().namespace(namespace).label(labels::NAME, name);
-        let labelled = cx.list::<ConfigurationGroup>(select).into_iter().min_by(|a, b| {
-            let age =
-                |group: &ConfigurationGroup| (group.metadata.creation_timestamp.clone(), group.metadata.name.clone());
-            age(a).cmp(&age(b))
-        });
+        let labelled = cx.list::<ConfigurationGroup>(select).into_iter().min_by_key(|group| seniority(&**group));
         labelled.or_else(|| cx.get::<ConfigurationGroup>(namespace, name))
     })
 }

@@ -3,12 +3,14 @@
 //! One departure from upstream's table: a CronJob that waits for its time, or whose Job is running, is healthy. A task
 //! that runs once a month would otherwise count as unfinished for most of it.
 
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentCondition, DeploymentStatus, StatefulSet};
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentCondition, DeploymentStatus};
 use k8s_openapi::api::batch::v1::CronJob;
-use k8s_openapi::api::core::v1::Pod;
 use openchoreo_core::extension::Health;
 use openchoreo_core::kind::Kind;
+use openchoreo_core::labels::annotations::QUOTA;
 use openchoreo_core::world::Stored;
+
+use crate::parts::resources;
 
 /// How an object is doing. Of kinds without a rule, what exists is healthy.
 pub fn health(kind: Kind, live: &Stored) -> Health {
@@ -18,9 +20,7 @@ pub fn health(kind: Kind, live: &Stored) -> Health {
     let unreadable = |error: String| Health::Progressing(format!("it cannot be read: {error}"));
     match (kind.group, kind.kind) {
         ("apps", "Deployment") => live.typed::<Deployment>().map_or_else(unreadable, |object| deployment(&object)),
-        ("apps", "StatefulSet") => live.typed::<StatefulSet>().map_or_else(unreadable, |object| stateful_set(&object)),
         ("batch", "CronJob") => live.typed::<CronJob>().map_or_else(unreadable, |object| cron_job(&object)),
-        ("", "Pod") => live.typed::<Pod>().map_or_else(unreadable, |object| pod(&object)),
         _ => Health::Healthy,
     }
 }
@@ -44,12 +44,13 @@ fn deployment(object: &Deployment) -> Health {
     let says = |condition: &DeploymentCondition| {
         condition.message.clone().or_else(|| condition.reason.clone()).unwrap_or_default()
     };
+    // Before the deadline, which is exceeded because of it and does not say why.
+    if let Some(failure) = condition("ReplicaFailure").filter(|c| c.status == "True") {
+        return refused_pods(says(failure));
+    }
     if let Some(progress) = condition("Progressing").filter(|c| c.reason.as_deref() == Some("ProgressDeadlineExceeded"))
     {
         return Health::Degraded(says(progress));
-    }
-    if let Some(failure) = condition("ReplicaFailure").filter(|c| c.status == "True") {
-        return Health::Degraded(says(failure));
     }
     let [updated, ready, available, unavailable, existing] = [
         status.updated_replicas,
@@ -77,23 +78,19 @@ fn deployment(object: &Deployment) -> Health {
     }
 }
 
-fn stateful_set(object: &StatefulSet) -> Health {
-    let wanted = object.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
-    let Some(status) = &object.status else {
-        return Health::Progressing("it has not been taken up yet".to_owned());
-    };
-    if status.observed_generation.unwrap_or(0) < object.metadata.generation.unwrap_or(0) {
-        return Health::Progressing("its latest change has not been taken up yet".to_owned());
+/// How a workload is of which a cluster admits no further pod, with what people can do where the quota is the platform's.
+/// The phrases are those of the admission of quotas in an API server.
+fn refused_pods(why: String) -> Health {
+    if why.contains("status unknown for quota") {
+        // The quota is new: what is there is still being counted.
+        return Health::Progressing(why);
     }
-    if status.current_revision != status.update_revision {
-        return Health::Progressing("its replicas are being replaced".to_owned());
+    if !why.contains(&format!("exceeded quota: {},", resources::NAME)) {
+        return Health::Degraded(why);
     }
-    let counts = [status.ready_replicas, status.current_replicas, status.available_replicas, status.updated_replicas];
-    if counts.iter().all(|count| count.unwrap_or(0) == wanted) {
-        Health::Healthy
-    } else {
-        Health::Progressing(format!("{} of {wanted} replicas are ready", status.ready_replicas.unwrap_or(0)))
-    }
+    Health::Degraded(format!(
+        "{why}; the project has used up what it may use in the environment: take something away there, limit it to less, or raise annotation `{QUOTA}` of the Environment or the controller manager's `--quota`"
+    ))
 }
 
 fn cron_job(object: &CronJob) -> Health {
@@ -101,20 +98,5 @@ fn cron_job(object: &CronJob) -> Health {
         Health::Suspended("its schedule is switched off".to_owned())
     } else {
         Health::Healthy
-    }
-}
-
-fn pod(object: &Pod) -> Health {
-    const STUCK: [&str; 3] = ["CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull"];
-    let Some(status) = &object.status else { return Health::Progressing("it has not been taken up yet".to_owned()) };
-    let containers = || status.container_statuses.iter().flatten();
-    let waiting = containers().filter_map(|container| container.state.as_ref()?.waiting.as_ref()?.reason.clone());
-    let stuck: Vec<String> = waiting.filter(|reason| STUCK.contains(&reason.as_str())).collect();
-    match status.phase.as_deref() {
-        Some("Succeeded") => Health::Healthy,
-        Some("Failed") => Health::Degraded(status.message.clone().unwrap_or_else(|| "it failed".to_owned())),
-        _ if !stuck.is_empty() => Health::Degraded(stuck.join(", ")),
-        Some("Running") if containers().all(|container| container.ready) => Health::Healthy,
-        _ => Health::Progressing("its containers are not ready".to_owned()),
     }
 }

@@ -80,6 +80,12 @@ pub mod annotations {
     pub const ALLOWED_REGISTRIES: &str = "openchoreo.dev/allowed-registries";
     /// On an Environment: what its pods may do, `baseline` or `restricted`; as the platform says where it is absent.
     pub const POD_SECURITY: &str = "openchoreo.dev/pod-security";
+    /// On an Environment: what all pods of a project may use there together, such as `limits.memory=8Gi,pods=50`; as the
+    /// platform says where it is absent.
+    pub const QUOTA: &str = "openchoreo.dev/quota";
+    /// On an Environment: what each container may use there, and what it gets that does not say, such as
+    /// `max.memory=2Gi,default.memory=256Mi`; as the platform says where it is absent.
+    pub const CONTAINER_LIMITS: &str = "openchoreo.dev/container-limits";
     /// On an object that the platform makes: the planes that it is made for, as `<Kind>/<namespace>/<name>` with commas
     /// between several. It counts until the object's first status.
     pub const PLANES: &str = "openchoreo.dev/planes";

@@ -7,7 +7,8 @@
 //! - [`foreign`]: what the platform writes of Gateway API, Envoy Gateway, Cilium, Argo Workflows and the Secrets Store.
 //! - [`labels`]: every label and annotation key of the platform.
 //! - [`yaml`]: reading and writing manifests; [`validate`]: checking one against the schema without a cluster;
-//!   [`mod@check`]: schedules, paths and ports, wherever they are written; [`spelling`]: what was probably meant by an unknown word.
+//!   [`mod@check`]: schedules, paths and ports, wherever they are written; [`quantity`]: how much a quantity is;
+//!   [`spelling`]: what was probably meant by an unknown word.
 //!
 //! The crate describes data. It talks to no cluster, renders nothing and decides nothing.
 //!
@@ -31,6 +32,7 @@ mod crd;
 pub mod foreign;
 mod kind;
 pub mod labels;
+pub mod quantity;
 pub mod spelling;
 pub mod v1alpha1;
 pub mod validate;

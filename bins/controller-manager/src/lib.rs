@@ -21,6 +21,7 @@ use openchoreo_core::labels::Installation;
 use openchoreo_core::naming::{CompatNaming, ImagePrefix, UpstreamHostnames};
 use openchoreo_core::platform::{ImageRules, Platform, PlatformBuilder, PlatformSettings};
 use openchoreo_core::pod_security::PodSecurity;
+use openchoreo_core::resources::{ContainerLimits, Quota, ResourceBounds};
 use openchoreo_dataplane::parts::vault::VaultPrefix;
 use openchoreo_dataplane::{WorkloadSettings, WorkloadStyle};
 use openchoreo_net::{EnvoyGateway, GatewayApi, PathStyle};
@@ -110,6 +111,14 @@ pub struct Args {
     /// `restricted`. An Environment may be narrower
     #[arg(long, default_value_t, value_name = "LEVEL")]
     pub pod_security: PodSecurity,
+    /// What all pods of a project may use together in an environment, such as `limits.cpu=4,limits.memory=8Gi,pods=50`:
+    /// `requests.` and `limits.` of `cpu`, `memory` and `ephemeral-storage`, and `pods`. An Environment may be narrower
+    #[arg(long, default_value = "", value_name = "LIST", hide_default_value = true)]
+    pub quota: Quota,
+    /// What each container may use and gets that does not say, such as `max.memory=2Gi,default.memory=256Mi`: `min.`,
+    /// `defaultRequest.`, `default.` and `max.` of `cpu`, `memory` and `ephemeral-storage`. An Environment may be narrower
+    #[arg(long, default_value = "", value_name = "LIST", hide_default_value = true)]
+    pub container_limits: ContainerLimits,
     /// Address of the Vault with the secrets of configuration groups, as seen from data planes
     #[arg(long, default_value = "http://choreo-dataplane-vault:8200", value_name = "URL")]
     pub vault_address: String,
@@ -162,6 +171,7 @@ impl Args {
             domain: self.domain.clone(),
             pull_secrets: self.pull_secrets,
             pod_security: self.pod_security,
+            resources: ResourceBounds { quota: self.quota.clone(), containers: self.container_limits.clone() },
             images: ImageRules {
                 own: self.registry.iter().cloned().collect(),
                 shared: self.shared_images.clone(),
@@ -420,6 +430,8 @@ mod tests {
             ("--build-ranges", "10.0.0.0/8/8", "a range of addresses"),
             ("--external-gateway", "{organization}", "at most 63 lower-case letters"),
             ("--internal-gateway", "{org}", "`{organization}` in it"),
+            ("--quota", "limits.memry=8Gi", "was `limits.memory` meant?"),
+            ("--container-limits", "max.cpu=1,default.cpu=2", "more than `max.cpu=1`"),
         ];
         for (flag, value, right) in cases {
             let error = parse(&[&format!("{flag}={value}")]).expect_err(flag);

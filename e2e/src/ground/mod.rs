@@ -13,7 +13,7 @@ use choreoctl::request;
 use clap::Parser as _;
 use controller_manager::core::engine::EngineHandle;
 use controller_manager::core::kind::Kind;
-use controller_manager::core::platform::PlatformBuilder;
+use controller_manager::core::platform::{PlatformBuilder, PlatformSettings};
 use controller_manager::{Args, default_platform};
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{Api, DeleteParams};
@@ -29,7 +29,7 @@ use crate::waiting::eventually;
 use controllers::Controllers;
 
 /// Image with the tools of a build, as the real data plane of the tests has it.
-const TOOLS: &str = "registry.choreo-system:5000/ci-tools:1";
+pub(crate) const TOOLS: &str = "registry.choreo-system:5000/ci-tools:1";
 
 /// Where scenarios run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -157,6 +157,11 @@ impl Ground {
     /// Starts controllers that know nothing yet.
     pub(crate) async fn start_controllers(&self) -> anyhow::Result<()> {
         self.start(default_platform(self.builds.clone())).await
+    }
+
+    /// The same with settings of a platform.
+    pub(crate) async fn start_controllers_with(&self, settings: PlatformSettings) -> anyhow::Result<()> {
+        self.start(default_platform(self.builds.clone()).settings(settings)).await
     }
 
     /// Starts controllers as they are where what upstream runs is taken over.

@@ -2,6 +2,7 @@
 //!
 //! Nothing is stored: objects are applied as a dry run, in a namespace that is made for it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,9 +11,10 @@ use controller_manager::core::client::apply;
 use controller_manager::core::kind::Kind;
 use controller_manager::core::platform::{Platform, PlatformSettings};
 use controller_manager::core::pod_security::PodSecurity;
+use controller_manager::core::resources::{ContainerLimits, Quota};
 use controller_manager::default_platform;
 use futures::{StreamExt as _, TryStreamExt as _};
-use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::api::core::v1::{LimitRange, Namespace, Pod, ResourceQuota};
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
 use openchoreo_build::ArgoSettings;
 use openchoreo_dataplane::testing::{Sample, Served, any_sample, edges};
@@ -117,6 +119,63 @@ pub(super) async fn levels(ground: &Ground) -> anyhow::Result<()> {
         leave(ground, &namespace).await?;
     }
     Ok(())
+}
+
+/// What an environment says for containers comes to what a server concludes from it, and what contradicts itself is refused
+/// by both.
+pub(super) async fn bounds(ground: &Ground) -> anyhow::Result<()> {
+    let namespace = "e2e-admission-bounds";
+    make(ground, namespace).await?;
+    let written = [
+        "max.cpu=2",
+        "min.cpu=1",
+        "default.cpu=2, min.cpu=1",
+        "max.cpu=2, defaultRequest.cpu=1",
+        "max.memory=2Gi, default.memory=1Gi, defaultRequest.memory=1Mi, min.memory=1Ki, max.ephemeral-storage=1G",
+        "max.cpu=1, min.cpu=2",
+        "max.cpu=1, default.cpu=2",
+        "max.cpu=1, defaultRequest.cpu=2",
+        "default.cpu=1, defaultRequest.cpu=2",
+        "default.cpu=1, min.cpu=2",
+        "defaultRequest.cpu=1, min.cpu=2",
+    ];
+    for text in written {
+        let mut item = json!({ "type": "Container" });
+        for entry in text.split(", ") {
+            let (name, quantity) = entry.split_once('=').context("no quantity")?;
+            let (limit, resource) = name.split_once('.').context("no resource")?;
+            item[limit][resource] = quantity.into();
+        }
+        let answer = of_server(ground, namespace, Kind::of::<LimitRange>(), json!({ "limits": [item] })).await;
+        match (text.parse::<ContainerLimits>(), answer) {
+            (Err(_), Err(kube::Error::Api(status))) if status.is_invalid() => {}
+            (Ok(limits), Ok(answer)) => {
+                let mut item = json!({ "type": "Container" });
+                for ((resource, limit), amount) in limits.amounts() {
+                    item[limit.as_str()][resource.as_str()] = amount.as_str().into();
+                }
+                let concluded = answer.data.pointer("/spec/limits/0");
+                ensure!(concluded == Some(&item), "`{text}`: the server says {concluded:?}, we say {item}");
+            }
+            (ours, server) => anyhow::bail!("`{text}`: we say {ours:?}, the server says {server:?}"),
+        }
+    }
+    let everything = "requests.cpu=4, limits.cpu=4, requests.memory=4Gi, limits.memory=4Gi, requests.ephemeral-storage=1G, limits.ephemeral-storage=1G, pods=5";
+    for (text, is_good) in [(everything, true), ("pods=500m", false)] {
+        let hard: BTreeMap<&str, &str> = text.split(", ").filter_map(|entry| entry.split_once('=')).collect();
+        let answer = of_server(ground, namespace, Kind::of::<ResourceQuota>(), json!({ "hard": hard })).await;
+        let ours = text.parse::<Quota>();
+        ensure!((ours.is_ok(), answer.is_ok()) == (is_good, is_good), "`{text}`: {ours:?}, {answer:?}");
+    }
+    leave(ground, namespace).await
+}
+
+/// Applies an object with a specification without storing it.
+async fn of_server(ground: &Ground, namespace: &str, kind: Kind, spec: Value) -> Result<DynamicObject, kube::Error> {
+    let object = json!({
+        "apiVersion": kind.api_version(), "kind": kind.kind, "metadata": { "name": "sample" }, "spec": spec,
+    });
+    dry_run(ground, namespace, kind, object).await
 }
 
 fn short(served: &Served) -> String {

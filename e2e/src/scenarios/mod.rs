@@ -11,7 +11,9 @@ mod delivery;
 mod edits;
 mod hand_over;
 mod late_plane;
+mod organizations;
 mod protection;
+mod resources;
 mod rest;
 mod takeover;
 mod tenants;
@@ -63,7 +65,7 @@ pub fn scenarios() -> Vec<Scenario> {
         scenario!("a renamed endpoint replaces its route", SIMULATED, false, edits::renamed_endpoint),
         scenario!("a missing configuration group is waited for", SIMULATED, false, edits::configuration_group),
         scenario!("drift in the data plane is put right", SIMULATED, false, edits::drift),
-        scenario!("a protected endpoint asks for tokens", SIMULATED, false, protection::tokens),
+        scenario!("a protected endpoint lets in whom its policies name", EVERYWHERE, false, protection::policies),
         scenario!("a successor takes over without a gap", SIMULATED, false, hand_over::successor),
         scenario!("a mistyped track is told and nothing is built for it", SIMULATED, false, hand_over::mistyped_track),
         scenario!("a late data plane wakes everything", SIMULATED, false, late_plane::late_plane),
@@ -80,8 +82,11 @@ pub fn scenarios() -> Vec<Scenario> {
         scenario!("what is not refused beforehand is taken by an API server", API_SERVERS, false, admission::taken),
         scenario!("what is refused beforehand is refused by an API server", API_SERVERS, false, admission::refused),
         scenario!("pods of each level of security are admitted", API_SERVERS, false, admission::levels),
+        scenario!("bounds of resources are those of an API server", API_SERVERS, false, admission::bounds),
+        scenario!("a project that uses up its quota says so and recovers", API_SERVERS, false, resources::quota),
         scenario!("bad references are conditions", SIMULATED, false, bad_input::conditions),
         scenario!("colliding names of two organizations do not meet", SIMULATED, false, tenants::colliding_names),
+        scenario!("an organization's endpoint is for its own cells", REAL, true, organizations::visibility),
         scenario!("what upstream runs is taken over in place", SIMULATED, true, takeover::in_place),
         scenario!("at rest nothing is requested", SIMULATED, true, rest::idle),
         scenario!("a restart converges and writes nothing at rest", SIMULATED, true, rest::restart),

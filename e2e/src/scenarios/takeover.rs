@@ -166,37 +166,13 @@ fn components() -> [(&'static str, &'static str, Value); 2] {
     [("cart", "Service", service), ("nightly", "ScheduledTask", task)]
 }
 
-/// A component as people write it for upstream: with a track whose object is named after the component.
+/// A component as people write it for upstream, and the settings that it reads.
 fn deployed(tenant: &Tenant, component: &str, component_type: &str, configuration: &Value) -> Vec<Value> {
-    let labelled = |kind: &str, name: &str, goes_by: &str, spec: Value| {
-        let mut object = written(kind, &tenant.namespace, name, spec);
-        let labels = &mut object["metadata"]["labels"];
-        labels["openchoreo.dev/name"] = goes_by.into();
-        labels["openchoreo.dev/component"] = component.into();
-        if kind != "DeploymentTrack" {
-            labels["openchoreo.dev/deployment-track"] = "main".into();
-        }
-        if kind == "Deployment" {
-            labels["openchoreo.dev/environment"] = FIRST_ENVIRONMENT.into();
-        }
-        object
-    };
     let values = json!([{ "environment": FIRST_ENVIRONMENT, "value": "blue" }]);
     let colors = json!({ "configurations": [{ "key": "sky", "values": values }] });
-    let owner = json!({ "owner": { "projectName": tenant.project }, "type": component_type });
-    let artifact = json!({ "targetArtifact": { "fromImageRef": { "tag": IMAGE } }, "configuration": configuration });
-    vec![
-        written("ConfigurationGroup", &tenant.organization, "colors", colors),
-        written("Component", &tenant.namespace, component, owner),
-        labelled("DeploymentTrack", &format!("{component}-main"), "main", json!({ "autoDeploy": false })),
-        labelled("DeployableArtifact", component, component, artifact),
-        labelled(
-            "Deployment",
-            &format!("{component}-{FIRST_ENVIRONMENT}"),
-            "by-hand",
-            json!({ "deploymentArtifactRef": component }),
-        ),
-    ]
+    let mut objects = vec![written("ConfigurationGroup", &tenant.organization, "colors", colors)];
+    objects.extend(tenant.deployed(component, component_type, IMAGE, configuration));
+    objects
 }
 
 /// What upstream makes of the components in the plane, after its source.

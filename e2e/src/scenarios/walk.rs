@@ -6,7 +6,7 @@ use kube::api::Api;
 use openchoreo_types::v1alpha1::DataPlane;
 use serde_json::Value;
 
-use crate::ground::{Ground, Lane};
+use crate::ground::Ground;
 use crate::program::Program;
 use crate::tenant::Tenant;
 
@@ -27,8 +27,7 @@ pub(super) async fn hello_world(ground: &Ground) -> anyhow::Result<()> {
         namespace: "default-project".to_owned(),
     };
     let text = "hello from the documents' walk";
-    let program =
-        if ground.lane == Lane::DataPlane { Some(Program::publish("hello-world", text).await?) } else { None };
+    let program = Program::publish_on(ground.lane, "hello-world", text).await?;
     let repository = program.as_ref().map_or(SAMPLE_REPOSITORY, Program::url);
 
     ground.register(&tenant.organization, DATA_PLANE, None).await?;

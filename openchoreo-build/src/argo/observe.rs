@@ -3,14 +3,12 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use openchoreo_core::extension::{BuildObservation, BuildPhase, BuildStep};
+use openchoreo_core::labels::SIMULATED;
 use serde_json::Value;
 
 /// The templates that stand for the steps people know, with their steps.
 const STEPS: [(&str, BuildStep); 3] =
     [("clone-step", BuildStep::Clone), ("build-step", BuildStep::Build), ("push-step", BuildStep::Push)];
-
-/// Annotation by which a simulator says that nothing really ran.
-const SIMULATED: &str = "openchoreo.dev/simulated";
 
 pub(super) fn observe(run: &Value) -> BuildObservation {
     let mut observation = BuildObservation {

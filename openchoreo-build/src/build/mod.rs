@@ -23,7 +23,7 @@ use openchoreo_core::extension::{
 };
 use openchoreo_core::hierarchy::{ComponentScope, name_of};
 use openchoreo_core::kind::PlaneKey;
-use openchoreo_core::labels::{Owner, annotations, finalizers, plane};
+use openchoreo_core::labels::{self, Owner, annotations, finalizers, plane};
 use openchoreo_core::naming::{LabelValue, NamespaceName};
 use openchoreo_core::plan::{Finalizer, Plan, Rendered, StatusDraft};
 use openchoreo_core::planner::{PlanContext, Planner, Uses};
@@ -42,11 +42,6 @@ pub(crate) use reasons::rows as reason_rows;
 pub use reasons::{
     ArtifactReason, BuildReason, BuildStepReason, CloneReason, CompletedReason, PushReason, UpToDateReason,
 };
-
-/// Annotation of a run: the generation of the Build that it was started from.
-const STARTED_FROM: &str = "openchoreo.dev/build-generation";
-/// Annotation of a run: the engine that started it, and that reads it back.
-const STARTED_BY: &str = "openchoreo.dev/build-engine";
 
 /// The longest reference to an image that a run may report, in bytes: far above what registries take, and within what a
 /// status may hold.
@@ -186,7 +181,7 @@ impl<'w> Pass<'_, 'w> {
         }
         match run {
             Some(run) => {
-                let generation = run.annotation(STARTED_FROM).and_then(|text| text.parse().ok());
+                let generation = run.annotation(labels::BUILD_GENERATION).and_then(|text| text.parse().ok());
                 self.built_generation = generation.or(self.build.metadata.generation);
                 let observation = place.engine.observe(&run.json());
                 self.read_back(&place, &run, &observation);
@@ -231,7 +226,7 @@ impl<'w> Pass<'_, 'w> {
         };
         let started_by = || {
             let (_, run) = self.cx.at(&plane).owned_by(&self.owner).into_iter().next()?;
-            run.annotation(STARTED_BY)
+            run.annotation(labels::BUILD_ENGINE)
         };
         let id = started_by().unwrap_or_else(|| self.build.spec.template_ref.engine().to_owned());
         let engine = self.cx.platform().build_engine(&id).ok_or_else(|| {
@@ -295,7 +290,7 @@ impl<'w> Pass<'_, 'w> {
     /// A run that says what it was started from and by which engine.
     fn marked(&self, run: &Rendered, engine: &str) -> Rendered {
         let generation = self.build.metadata.generation.unwrap_or_default().to_string();
-        let marks = [(STARTED_FROM, generation), (STARTED_BY, engine.to_owned())];
+        let marks = [(labels::BUILD_GENERATION, generation), (labels::BUILD_ENGINE, engine.to_owned())];
         let mut object = run.json();
         if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
             let annotations = metadata.entry("annotations").or_insert_with(|| Value::Object(Default::default()));

@@ -163,8 +163,8 @@ pub(super) fn is_registered(cx: &PlanContext<'_>, plane: &PlaneRef) -> bool {
 /// Where images go by the registration of a plane; only DataPlanes name a registry.
 pub(super) fn registry_of(cx: &PlanContext<'_>, plane: &PlaneKey) -> Option<String> {
     let plane = plane.remote().filter(|plane| plane.kind == PlaneKind::DataPlane)?;
-    let registry = cx.written::<DataPlane>(&plane.namespace, &plane.name)?.spec.registry.clone()?;
-    registry.prefix.or_else(|| registry.unauthenticated.into_iter().next()).filter(|prefix| !prefix.is_empty())
+    let registered = cx.written::<DataPlane>(&plane.namespace, &plane.name)?;
+    registered.spec.registry.as_ref()?.image_prefix().map(str::to_owned)
 }
 
 /// The owner of what all builds of an organization share in a plane.

@@ -23,6 +23,7 @@ use crate::naming::{
 use crate::plan::Rendered;
 use crate::pod_security::PodSecurity;
 use crate::reach::{Admission, Passage, unknown_admissions, unknown_passages};
+use crate::resources::ResourceBounds;
 use crate::world::{Stored, World};
 
 pub use set::{Extensions, ImageRules, PlatformSettings, UnknownGateway, chosen_gateway};
@@ -138,6 +139,8 @@ pub struct WorkloadContext<'a> {
     pub image: &'a str,
     /// What the namespace admits of pods.
     pub pod_security: PodSecurity,
+    /// What pods may use there; [`ResourceBounds::check`] says whether some fit.
+    pub resources: &'a ResourceBounds,
     /// The configuration groups that the artifact refers to, by name.
     pub configuration_groups: &'a BTreeMap<String, std::sync::Arc<ConfigurationGroup>>,
     /// Labels for every object of the workload.

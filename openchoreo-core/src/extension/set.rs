@@ -14,6 +14,7 @@ use crate::kind::Kind;
 use crate::naming::{HostnameScheme, ImagePrefix, LabelValue, NamingScheme, Visibility};
 use crate::plan::OtherSystem;
 use crate::pod_security::PodSecurity;
+use crate::resources::ResourceBounds;
 
 /// Names and limits of an installation. The defaults are those of the product's documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct PlatformSettings {
     pub pod_security: PodSecurity,
     /// Whose objects in planes are taken over as they are, although the platform did not make them.
     pub takes_over: Option<OtherSystem>,
+    /// What the pods of a project may use in an environment; an Environment may be narrower.
+    pub resources: ResourceBounds,
 }
 
 /// Whose images may run, and from which registries. By default images come from every registry, and only the paths that
@@ -72,6 +75,7 @@ impl Default for PlatformSettings {
             images: ImageRules::default(),
             pull_secrets: false,
             pod_security: PodSecurity::default(),
+            resources: ResourceBounds::default(),
             network: NetworkSettings::default(),
             takes_over: None,
         }

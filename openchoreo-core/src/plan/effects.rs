@@ -206,7 +206,10 @@ impl Rank {
     fn of(kind: Kind) -> Self {
         match (kind.group, kind.kind) {
             ("", "Namespace") => Self::Namespace,
-            ("", "ConfigMap" | "Secret" | "ServiceAccount" | "PersistentVolumeClaim")
+            (
+                "",
+                "ConfigMap" | "Secret" | "ServiceAccount" | "PersistentVolumeClaim" | "ResourceQuota" | "LimitRange",
+            )
             | ("rbac.authorization.k8s.io", _)
             | ("networking.k8s.io", "NetworkPolicy")
             | ("cilium.io", _)

@@ -16,6 +16,7 @@ use crate::planner::{PlanContext, Planner, Uses};
 use crate::planners::deletion::delete_those;
 use crate::pod_security::PodSecurity;
 use crate::remote::usable;
+use crate::resources::ResourceBounds;
 use crate::world::{Select, Stored};
 
 crate::reasons! {
@@ -24,6 +25,7 @@ crate::reasons! {
         EnvironmentReady => Ready = True, "the environment's data plane is connected",
         DataPlaneNotFound => Ready = False, "`spec.dataPlaneRef` names a DataPlane that does not exist in the organization's namespace; it is waited for",
         PodSecurityInvalid => Ready = False, "annotation `openchoreo.dev/pod-security` is no level, or a wider one than that of the platform, so nothing is deployed here anew; what runs is kept",
+        ResourceBoundsInvalid => Ready = False, "annotation `openchoreo.dev/quota` or `openchoreo.dev/container-limits` cannot be read, contradicts itself, or is wider than the platform, so nothing is deployed here anew; what runs is kept",
         AllowedRegistriesInvalid => Ready = False, "annotation `openchoreo.dev/allowed-registries` cannot be read, so nothing is deployed here anew; give registries or paths in them with commas between",
     }
 }
@@ -69,6 +71,9 @@ impl Planner for EnvironmentPlanner {
         }
         if let Err(problem) = PodSecurity::of(environment, cx.platform().settings().pod_security) {
             draft.find(EnvironmentReason::PodSecurityInvalid, format!("`{}` {problem}", PodSecurity::field()));
+        }
+        if let Err(error) = ResourceBounds::of(environment, &cx.platform().settings().resources) {
+            draft.find(EnvironmentReason::ResourceBoundsInvalid, error.to_string());
         }
         if let Err(error) = LabelValue::try_from(name) {
             // Deployments name their environment by label.

@@ -12,9 +12,8 @@ use crate::labels;
 /// Gives what an object is found by under a declared index.
 pub type IndexFn = fn(&Value) -> Vec<String>;
 
-/// Labels under this prefix are indexed: all that our planners select by.
-const INDEXED_PREFIX: &str = "openchoreo.dev/";
-/// Labels under the prefix that nearly every object of an organization shares, and that nobody lists by.
+/// Labels of the platform's that nearly every object of an organization shares, and that nobody lists by. All others of
+/// its labels are indexed, since planners select by them.
 const NOT_INDEXED: [&str; 2] = [labels::ORGANIZATION, labels::PROJECT];
 
 /// Which objects of a kind are wanted. All given parts must match.
@@ -175,7 +174,7 @@ impl Facts {
 }
 
 fn is_indexed(label: &str) -> bool {
-    label.starts_with(INDEXED_PREFIX) && !NOT_INDEXED.contains(&label)
+    label.starts_with(labels::PREFIX) && !NOT_INDEXED.contains(&label)
 }
 
 /// The digest of a label or index with its value. What is found under it is compared by value before it is believed.

@@ -17,8 +17,6 @@ pub const SIZE_LIMIT: usize = 1024 * 1024;
 /// The most bytes that data may take on its way, where characters are written as escapes: what an API server reads of one
 /// request is 3 MiB.
 const SENT_LIMIT: usize = 2_900 * 1024;
-/// The longest quantity, in bytes.
-const QUANTITY_LIMIT: usize = 32;
 
 /// Checks the name of an environment variable: what Kubernetes and programs take.
 ///
@@ -71,28 +69,6 @@ pub fn mount_path(path: &str) -> Result<String, String> {
         return Err(format!("`{path}` is the root of the container; mount into a directory"));
     }
     Ok(clean)
-}
-
-/// Checks a quantity as Kubernetes writes it, such as `500m` or `256Mi`, and that it is not negative.
-///
-/// # Errors
-/// What is wrong.
-pub fn quantity(text: &str) -> Result<(), String> {
-    let unsigned = text.strip_prefix('+').unwrap_or(text);
-    let digits = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
-    let (number, suffix) = unsigned.split_at(digits);
-    let has_digit = number.bytes().any(|byte| byte.is_ascii_digit());
-    let one_point = number.bytes().filter(|byte| *byte == b'.').count() <= 1;
-    let exponent = |rest: &str| {
-        let rest = rest.strip_prefix(['+', '-']).unwrap_or(rest);
-        (1..=2).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    const SUFFIXES: [&str; 16] = ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-    let known = SUFFIXES.contains(&suffix) || suffix.strip_prefix(['e', 'E']).is_some_and(exponent);
-    if has_digit && one_point && known && text.len() <= QUANTITY_LIMIT {
-        return Ok(());
-    }
-    Err(format!("`{text}` is not a quantity; write it like `500m`, `2` or `256Mi`"))
 }
 
 /// Checks the data of a ConfigMap for its size.
@@ -255,16 +231,6 @@ fn wrong(field: &str, problem: String) -> Result<(), (String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quantities_are_those_of_kubernetes() {
-        for good in ["1", "500m", "0.5", ".5", "256Mi", "1e3", "2E", "1E-2", "+1Gi"] {
-            assert_eq!(quantity(good), Ok(()), "{good}");
-        }
-        for bad in ["", "m", "1mb", "-1", "1.2.3", "1 Gi", "1e", "1e100", "Mi", ".", &"9".repeat(33)] {
-            assert!(quantity(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn keys_are_those_of_config_maps() {

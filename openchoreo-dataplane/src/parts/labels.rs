@@ -8,10 +8,6 @@ use std::collections::BTreeMap;
 use openchoreo_core::labels::plane;
 use openchoreo_core::naming::{CellId, ComponentId, LabelValue};
 
-/// Annotation of pod templates: the digest of the configuration that pods read only when they start. A change of it
-/// replaces the pods.
-pub const CONFIGURATION_DIGEST: &str = "openchoreo.dev/configuration-digest";
-
 /// The labels that selectors use: they identify a workload in its data plane and never change.
 const SELECTED: [&str; 5] = [
     plane::ORGANIZATION_NAME,

@@ -15,6 +15,7 @@ pub mod labels;
 pub mod namespace;
 pub mod pod;
 pub mod ports;
+pub mod resources;
 pub mod scaling;
 pub mod secret_provider;
 pub mod service;

@@ -14,13 +14,15 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use openchoreo_core::extension::{RenderError, WorkloadContext};
 use openchoreo_core::hierarchy::name_of;
+use openchoreo_core::labels::CONFIGURATION_DIGEST;
 use openchoreo_core::naming::ImageReference;
 use openchoreo_core::pod_security::PodSecurity;
-use openchoreo_types::common::{Application, ResourceLimits};
+use openchoreo_core::resources::{Excess, Resource};
+use openchoreo_types::common::Application;
+use openchoreo_types::quantity::{Amount, NotAQuantity};
 use openchoreo_types::v1alpha1::ContainerRegistry;
 
 use super::inputs::{self, Inputs, application_field};
-use super::labels::CONFIGURATION_DIGEST;
 use super::ports::WorkloadPort;
 use super::style::PodStyle;
 use super::{check, template_metadata};
@@ -122,7 +124,7 @@ fn container(
         env_from: none_if_empty(inputs.variable_sources.clone()),
         volume_mounts: none_if_empty(inputs.mounts(pods)),
         ports: none_if_empty(ports.collect()),
-        resources: resources(cx, application.resource_limits.as_ref())?,
+        resources: resources(cx, application)?,
         readiness_probe: probe(cx, "readinessProbe", check::ProbeRole::Readiness, readiness, &names)?,
         liveness_probe: probe(cx, "livenessProbe", check::ProbeRole::Liveness, liveness, &names)?,
         security_context: is_confined(cx, pods).then(|| SecurityContext {
@@ -172,24 +174,35 @@ fn probe(
 
 /// Limits, and requests of the same size: what a component is promised is what it may use, so that one component
 /// cannot take from another what both were counted for.
-fn resources(
-    cx: &WorkloadContext<'_>,
-    limits: Option<&ResourceLimits>,
-) -> Result<Option<ResourceRequirements>, RenderError> {
-    let Some(limits) = limits else { return Ok(None) };
-    let mut quantities = BTreeMap::new();
-    for (name, given) in [("cpu", &limits.cpu), ("memory", &limits.memory)] {
+fn resources(cx: &WorkloadContext<'_>, application: &Application) -> Result<Option<ResourceRequirements>, RenderError> {
+    let wrong =
+        |field: &str, problem: String| RenderError::field(inputs::object(cx), application_field(field), problem);
+    let limits = application.resource_limits.clone().unwrap_or_default();
+    let mut said = BTreeMap::new();
+    for (resource, given) in [(Resource::Cpu, limits.cpu), (Resource::Memory, limits.memory)] {
         let Some(given) = given else { continue };
-        check::quantity(given).map_err(|problem| {
-            RenderError::field(inputs::object(cx), application_field(&format!("resourceLimits.{name}")), problem)
-        })?;
-        quantities.insert(name.to_owned(), Quantity(given.clone()));
+        let amount: Amount = given
+            .parse()
+            .map_err(|error: NotAQuantity| wrong(&format!("resourceLimits.{resource}"), error.to_string()))?;
+        said.insert(resource, amount);
     }
+    cx.resources.check(cx.environment, &said, least_replicas(application)).map_err(|excess| match excess {
+        Excess::Limit(resource, problem) => wrong(&format!("resourceLimits.{resource}"), problem),
+        Excess::Replicas(problem) => wrong("scaling.hpa.minReplicas", problem),
+    })?;
+    let quantities: BTreeMap<String, Quantity> =
+        said.into_iter().map(|(resource, amount)| (resource.to_string(), Quantity(amount.to_string()))).collect();
     Ok((!quantities.is_empty()).then(|| ResourceRequirements {
         limits: Some(quantities.clone()),
         requests: Some(quantities),
         ..ResourceRequirements::default()
     }))
+}
+
+/// How many pods there are at least.
+fn least_replicas(application: &Application) -> u32 {
+    let scaling = application.scaling.as_ref().and_then(|scaling| scaling.hpa.as_ref());
+    scaling.and_then(|horizontal| u32::try_from(horizontal.min_replicas?).ok()).unwrap_or(1).max(1)
 }
 
 fn none_if_empty<T>(list: Vec<T>) -> Option<Vec<T>> {

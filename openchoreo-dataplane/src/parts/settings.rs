@@ -124,23 +124,46 @@ pub fn resolve<'a>(
             return Err(RenderError::field(object(name), field("key"), problem));
         }
     }
-    let too_large = |what: &'static str| {
-        move |problem| {
-            let problem = format!("the {what} for environment `{environment}` {problem}");
-            RenderError::field(object(name), "spec.configurations", problem)
-        }
-    };
-    let plain = settings.values().filter_map(|setting| match setting {
-        Setting::Plain(value) => Some(*value),
+    check_sizes(environment, settings.iter().map(|(key, setting)| (*key, *setting)))
+        .map_err(|problem| RenderError::field(object(name), "spec.configurations", problem))?;
+    Ok(settings)
+}
+
+/// The settings of a group in an environment, without those that are not said properly.
+pub(crate) fn in_environment<'a>(
+    group: &'a ConfigurationGroup,
+    environment: &str,
+) -> impl Iterator<Item = (&'a str, Setting<'a>)> + Clone {
+    group.spec.configurations.iter().filter_map(move |parameter| {
+        let value = value_for(group, parameter, environment)?;
+        let setting = match (value.value.as_deref(), value.vault_key.as_deref()) {
+            (Some(plain), None) => Setting::Plain(plain),
+            (None, Some(vault_key)) => Setting::Secret(vault_key),
+            (None, None) | (Some(_), Some(_)) => return None,
+        };
+        Some((parameter.key.as_str(), setting))
+    })
+}
+
+/// Checks that the settings of an environment can be stored: the values, and where the secrets are.
+///
+/// # Errors
+/// What is too large.
+pub(crate) fn check_sizes<'a>(
+    environment: &str,
+    settings: impl Iterator<Item = (&'a str, Setting<'a>)> + Clone,
+) -> Result<(), String> {
+    let too_large = |what: &'static str| move |problem| format!("the {what} for environment `{environment}` {problem}");
+    let plain = settings.clone().filter_map(|(_, setting)| match setting {
+        Setting::Plain(value) => Some(value),
         Setting::Secret(_) => None,
     });
     check::config_map_size(plain).map_err(too_large("values"))?;
-    let kept = settings.iter().map(|(key, setting)| match setting {
+    let kept = settings.map(|(key, setting)| match setting {
         Setting::Plain(_) => 0,
         Setting::Secret(vault_key) => secret_provider::entry_size(key, vault_key),
     });
-    check::size(kept.sum()).map_err(too_large("`vaultKey`s"))?;
-    Ok(settings)
+    check::size(kept.sum()).map_err(too_large("`vaultKey`s"))
 }
 
 fn value_for<'a>(

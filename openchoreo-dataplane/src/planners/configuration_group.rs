@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Namespace;
-use openchoreo_core::hierarchy::{Home, home_of, label_of, name_of};
+use openchoreo_core::hierarchy::{Home, home_of, label_of, name_of, seniority};
 use openchoreo_core::labels;
 use openchoreo_core::naming::CellId;
 use openchoreo_core::plan::{Plan, StatusDraft};
@@ -15,7 +15,7 @@ use openchoreo_types::PlatformKind;
 use openchoreo_types::v1alpha1::{ConfigurationGroup, ConfigurationValue, Environment, Organization};
 
 use crate::parts::vault::{VaultPrefix, check_key};
-use crate::parts::{WorkloadSettings, check};
+use crate::parts::{WorkloadSettings, check, settings};
 
 openchoreo_core::reasons! {
     /// Why a ConfigurationGroup is or is not ready.
@@ -26,6 +26,7 @@ openchoreo_core::reasons! {
         ValueConflict => Ready = False, "a value is both plain and in the secret store or neither, or is for an environment twice",
         InvalidVaultKey => Ready = False, "a `vaultKey` is no plain path in the secret store; write it without empty segments, `.`, `..` and encoding",
         VaultKeyOutside => Ready = False, "a `vaultKey` is outside of the path that the platform gives the organization and environment; the message names it",
+        TooLarge => Ready = False, "what the group holds for an environment is more than one object of a cluster may hold; make it smaller or split the group",
         UnknownEnvironment => Ready = False, "a value or a set of environments names an Environment that does not exist in the organization's namespace; it is waited for",
         UnknownEnvironmentGroup => Ready = False, "a value is for a set of environments that the group does not define",
         DuplicateName => Ready = False, "an older group of the namespace has the same `openchoreo.dev/name` label, and is the one that is meant",
@@ -67,6 +68,7 @@ impl Planner for ConfigurationGroupPlanner {
                 check_name(cx, group, &mut draft);
                 check_keys(group, &mut draft);
                 self.check_vault_keys(&home, group, &mut draft);
+                check_sizes(group, &mut draft);
                 check_environments(cx, &home.organization, group, &mut draft);
                 let message = format!("{} settings", group.spec.configurations.len());
                 draft.find(ConfigurationGroupReason::ConfigurationGroupValid, message);
@@ -110,16 +112,26 @@ fn environments_of<'g>(group: &'g ConfigurationGroup, value: &'g ConfigurationVa
 fn check_name(cx: &PlanContext<'_>, group: &ConfigurationGroup, draft: &mut Draft) {
     let Some(label) = label_of(group, labels::NAME) else { return };
     let namespace = group.metadata.namespace.as_deref().unwrap_or_default();
-    let age = |of: &ConfigurationGroup| (of.metadata.creation_timestamp.clone(), of.metadata.name.clone());
     let twins = cx
         .list::<ConfigurationGroup>(Select::of::<ConfigurationGroup>().namespace(namespace).label(labels::NAME, label));
-    if let Some(elder) = twins.iter().find(|twin| age(twin) < age(group)) {
+    if let Some(elder) = twins.iter().find(|twin| seniority(&***twin) < seniority(group)) {
         let message = format!(
             "`{label}` already means ConfigurationGroup `{}`; choose another `{}`",
             name_of(&**elder),
             labels::NAME
         );
         draft.find(ConfigurationGroupReason::DuplicateName, message);
+    }
+}
+
+fn check_sizes(group: &ConfigurationGroup, draft: &mut Draft) {
+    let values = group.spec.configurations.iter().flat_map(|parameter| &parameter.values);
+    let environments: BTreeSet<&str> = values.flat_map(|value| environments_of(group, value)).collect();
+    for environment in environments {
+        let checked = settings::check_sizes(environment, settings::in_environment(group, environment));
+        if let Err(problem) = checked {
+            draft.find(ConfigurationGroupReason::TooLarge, format!("`spec.configurations`: {problem}"));
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod narrowing;
 mod pod_security;
 mod pulling;
 mod refusals;
+mod resources;
 mod running;
 mod secrets;
 mod track;

@@ -1,10 +1,11 @@
 //! What a cluster would refuse, or could not run, is refused before anything is changed.
 
+use openchoreo_dataplane::parts::check::SIZE_LIMIT;
 use openchoreo_dataplane::testing::{Sample, any_sample, edges};
-use openchoreo_types::v1alpha1::component_type;
+use openchoreo_types::v1alpha1::{self as oc, component_type};
 use proptest::prelude::*;
 
-use crate::lab::{Lab, artifact, component, platform, verdict};
+use crate::lab::{Lab, artifact, component, found, platform, verdict};
 
 #[test]
 fn what_is_beyond_a_check_is_refused_by_its_field_and_nothing_is_applied() {
@@ -44,6 +45,36 @@ fn what_runs_stays_while_its_successor_is_refused() {
         assert!(told.contains(part), "{part}: {told}");
     }
     assert_eq!(lab.of_kind("acme", "Deployment"), before);
+}
+
+#[test]
+fn a_group_that_no_cluster_could_hold_says_so_itself() {
+    let mut lab = Lab::with_organization(&platform(), "acme");
+    let large = "x".repeat(SIZE_LIMIT / 2 + 1);
+    let ready = |lab: &Lab| found(&lab.control::<oc::ConfigurationGroup>("acme", "texts").expect("it exists"), "Ready");
+    let group = |one: &str, other: &str| {
+        format!(
+            "
+apiVersion: openchoreo.dev/v1alpha1
+kind: ConfigurationGroup
+metadata: {{name: texts, namespace: acme}}
+spec:
+  environmentGroups: [{{name: all, environments: [development]}}]
+  configurations:
+  - {{key: one, values: [{{environment: development, {one}}}]}}
+  - {{key: other, values: [{{environmentGroupRef: all, {other}}}]}}
+"
+        )
+    };
+    let value = format!("value: {large}");
+    for (other, fits) in [(value.as_str(), false), ("value: small", true), ("vaultKey: secret/data/other", true)] {
+        lab.apply(&group(&value, other));
+        let ready = ready(&lab);
+        let reason = if fits { "ConfigurationGroupValid" } else { "TooLarge" };
+        assert_eq!(ready["reason"], reason);
+        let told = ready["message"].as_str().unwrap_or_default();
+        assert!(fits || told.contains("`spec.configurations`") && told.contains("environment `development`"), "{told}");
+    }
 }
 
 proptest! {

@@ -288,7 +288,7 @@ impl Exposure<'_, '_> {
     /// outcome is the same after any order of events.
     fn check_claim(&self, ours: &Claim, hostname: &Hostname) -> Result<(), Finding> {
         let plane = &self.placement.environment.plane;
-        let select = Select::of::<HTTPRoute>().label(crate::gateway::CLAIM, ours.digest.as_str());
+        let select = Select::of::<HTTPRoute>().label(labels::ROUTE_CLAIM, ours.digest.as_str());
         for (_, live) in self.cx.at(plane).list_stored(&select) {
             let is_own = live.has_label(labels::OWNER, &self.cx.label_of(self.owner));
             let Some(theirs) = Claim::read_live(&live).filter(|theirs| !is_own && theirs.is_elder_than(ours)) else {

@@ -19,8 +19,6 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::claim::CLAIMED_FOR;
-
 const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
 
 /// Whom the routes of a plane let in; `protects` says whether the gateway heeds SecurityPolicies.
@@ -146,7 +144,7 @@ fn requests(host: &Value, one: &Value) -> (Requests, Option<String>) {
 
 /// The endpoint that a route is claimed for.
 fn endpoint_of(route: &Value) -> Option<EndpointName> {
-    let mut parts = annotation(route, CLAIMED_FOR)?.splitn(5, '/').map(str::to_owned);
+    let mut parts = annotation(route, labels::ROUTE_CLAIMED_FOR)?.splitn(5, '/').map(str::to_owned);
     Some(EndpointName {
         organization: parts.next()?,
         project: parts.next()?,

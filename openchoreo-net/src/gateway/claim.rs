@@ -7,22 +7,16 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use openchoreo_core::extension::EndpointContext;
+use openchoreo_core::labels::{ROUTE_CLAIM, ROUTE_CLAIMED_FOR, ROUTE_CLAIMED_SINCE};
 use openchoreo_core::naming::hash::digest16;
 use openchoreo_core::world::Stored;
 use openchoreo_types::foreign::gateway_api::path_match;
 use serde_json::Value;
 
-/// Label on every route: digest of the gateway, the host and the part of the host that its component alone may use.
-pub const CLAIM: &str = "openchoreo.dev/route-claim";
-/// Annotation on every route: when its Endpoint was created.
-pub const CLAIMED_SINCE: &str = "openchoreo.dev/route-claimed-since";
-/// Annotation on every route: `<organization>/<project>/<component>/<environment>/<endpoint>`.
-pub const CLAIMED_FOR: &str = "openchoreo.dev/route-claimed-for";
-
 /// What a route takes, for whom, since when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
-    /// The value of [`CLAIM`].
+    /// The value of [`ROUTE_CLAIM`].
     pub digest: String,
     since: Option<Timestamp>,
     claimant: String,
@@ -44,8 +38,8 @@ impl Claim {
 
     /// Its annotations.
     pub(super) fn annotations(&self) -> BTreeMap<String, String> {
-        let since = self.since.map(|since| (CLAIMED_SINCE.to_owned(), since.to_string()));
-        since.into_iter().chain([(CLAIMED_FOR.to_owned(), self.claimant.clone())]).collect()
+        let since = self.since.map(|since| (ROUTE_CLAIMED_SINCE.to_owned(), since.to_string()));
+        since.into_iter().chain([(ROUTE_CLAIMED_FOR.to_owned(), self.claimant.clone())]).collect()
     }
 
     /// Reads the claim of a route, where it has one.
@@ -53,9 +47,9 @@ impl Claim {
         let metadata = route.get("metadata")?;
         let text = |map: &str, key: &str| metadata.get(map)?.get(key)?.as_str();
         Some(Self {
-            digest: text("labels", CLAIM)?.to_owned(),
-            since: text("annotations", CLAIMED_SINCE).and_then(|since| since.parse().ok()),
-            claimant: text("annotations", CLAIMED_FOR)?.to_owned(),
+            digest: text("labels", ROUTE_CLAIM)?.to_owned(),
+            since: text("annotations", ROUTE_CLAIMED_SINCE).and_then(|since| since.parse().ok()),
+            claimant: text("annotations", ROUTE_CLAIMED_FOR)?.to_owned(),
             prefix: path_prefix(route),
         })
     }

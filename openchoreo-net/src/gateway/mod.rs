@@ -21,7 +21,6 @@ use openchoreo_types::foreign::envoy_gateway::{BackendTrafficPolicy, HTTPRouteFi
 use openchoreo_types::foreign::gateway_api::HTTPRoute;
 
 pub(crate) use claim::Claim;
-pub use claim::{CLAIM, CLAIMED_FOR, CLAIMED_SINCE};
 pub(crate) use path::base_path;
 pub use path::{PathStyle, operation_regex};
 

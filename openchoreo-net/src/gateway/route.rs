@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use openchoreo_core::extension::{EndpointContext, RenderError};
-use openchoreo_core::labels::plane;
+use openchoreo_core::labels::{ROUTE_CLAIM, plane};
 use openchoreo_core::naming::{LabelValue, ResourceName};
 use openchoreo_core::plan::Rendered;
 use openchoreo_types::common::{BackendRefType, EndpointType};
@@ -16,7 +16,7 @@ use openchoreo_types::foreign::gateway_api::{
     HttpRouteSpec, HttpUrlRewrite, ParentRef, filter_type, path_match,
 };
 
-use super::claim::{CLAIM, Claim};
+use super::claim::Claim;
 use super::path::{EndpointPath, PathStyle, object_of};
 use super::protection::Operation;
 use super::{Capabilities, limits};
@@ -139,7 +139,7 @@ impl<'a> Publication<'a> {
 
     fn route(&self, name: &ResourceName, matches: HttpRouteMatch, filter: Option<HttpRouteFilter>) -> Rendered {
         let mut metadata = self.metadata(name);
-        metadata.labels.get_or_insert_default().insert(CLAIM.to_owned(), self.claim.digest.clone());
+        metadata.labels.get_or_insert_default().insert(ROUTE_CLAIM.to_owned(), self.claim.digest.clone());
         metadata.annotations = Some(self.claim.annotations());
         let backend =
             HttpBackendRef { name: self.cx.service.to_string(), port: Some(self.port), ..HttpBackendRef::default() };

@@ -56,9 +56,10 @@ pub struct ContainerRegistry {
 }
 
 impl ContainerRegistry {
-    /// What comes before the name of an image, whichever way it was written.
+    /// What comes before the name of an image, whichever way it was written; nothing where that is empty.
     pub fn image_prefix(&self) -> Option<&str> {
-        self.prefix.as_deref().or_else(|| self.unauthenticated.first().map(String::as_str))
+        let prefix = self.prefix.as_deref().or_else(|| self.unauthenticated.first().map(String::as_str));
+        prefix.filter(|prefix| !prefix.is_empty())
     }
 
     /// Name of the Secret with the credentials to pull, where one is named.

@@ -10,6 +10,7 @@ use openchoreo_core::naming::{CellId, CompatNaming, ComponentId, NamingScheme as
 use openchoreo_core::plan::Rendered;
 use openchoreo_core::platform::PlatformSettings;
 use openchoreo_core::pod_security::PodSecurity;
+use openchoreo_core::resources::ResourceBounds;
 use openchoreo_dataplane::parts::labels::{cell_labels, workload_labels};
 use openchoreo_dataplane::parts::namespace::namespace;
 use openchoreo_dataplane::parts::ports::workload_ports;
@@ -140,6 +141,7 @@ fn workload(input: &Value, start: Start) -> Vec<Rendered> {
         deployment: &deployment,
         image: text(&input, "/containerImage"),
         pod_security: PodSecurity::default(),
+        resources: &ResourceBounds::default(),
         configuration_groups: &groups,
         labels: &workload_labels,
     };

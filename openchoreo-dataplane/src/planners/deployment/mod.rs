@@ -5,7 +5,7 @@
 //!    that is going takes it away.
 //!    [`succession`]: which of several Deployments has the place.
 //! 2. [`source`]: what runs: artifact, image, configuration groups.
-//! 3. [`render`]: the objects: the cell's namespace and network policies, then the workload. All or nothing.
+//! 3. [`render`]: the objects: the cell's namespace, quota and network policies, then the workload. All or nothing.
 //! 4. [`endpoints`]: the Endpoints that it publishes, in the control plane.
 //! 5. [`observe`]: whether the live objects are healthy.
 //!
@@ -23,7 +23,7 @@ mod withdraw;
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota, Secret};
 use openchoreo_core::conditions::{CommonReason, Finding};
 use openchoreo_core::extension::ComponentRenderer;
 use openchoreo_core::hierarchy::name_of;
@@ -104,6 +104,8 @@ impl Planner for DeploymentPlanner {
             .control::<Endpoint>()
             .control::<Secret>()
             .remote::<Namespace>()
+            .remote::<ResourceQuota>()
+            .remote::<LimitRange>()
     }
 
     fn plan(&self, cx: &PlanContext<'_>, deployment: &Deployment) -> Plan {

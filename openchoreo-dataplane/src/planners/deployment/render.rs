@@ -12,6 +12,7 @@ use openchoreo_core::naming::{CellId, NamespaceName};
 use openchoreo_core::plan::Rendered;
 use openchoreo_core::planner::PlanContext;
 use openchoreo_core::pod_security::PodSecurity;
+use openchoreo_core::resources::ResourceBounds;
 use openchoreo_types::v1alpha1::Deployment;
 
 use super::place::Place;
@@ -19,12 +20,14 @@ use super::source::Source;
 use super::{DeploymentReason, Stop};
 use crate::parts::labels::{cell_labels, workload_labels};
 use crate::parts::namespace::namespace;
+use crate::parts::resources::{limit_range, resource_quota};
 
 /// The objects of a Deployment.
 pub(super) struct Objects {
     /// Name of the cell's namespace.
     pub(super) namespace: NamespaceName,
-    /// What the whole cell shares: its namespace, then its network policies and what its pods pull images with.
+    /// What the whole cell shares: its namespace, then what its pods may use, its network policies and what its pods pull
+    /// images with.
     pub(super) cell: Vec<Rendered>,
     /// The workload.
     pub(super) workload: Vec<Rendered>,
@@ -79,9 +82,14 @@ fn render(
     let namespace_name =
         naming.cell_namespace(&cell).map_err(RenderError::naming("the namespace in the data plane"))?;
     let environment = &*place.target.environment;
+    let wrong = |field, problem| RenderError::field(format!("Environment `{}`", name_of(environment)), field, problem);
     let pod_security = PodSecurity::of(environment, cx.platform().settings().pod_security)
-        .map_err(|problem| RenderError::field(PodSecurity::object(environment), PodSecurity::field(), problem))?;
+        .map_err(|problem| wrong(PodSecurity::field(), problem))?;
+    let resources = ResourceBounds::of(environment, &cx.platform().settings().resources)
+        .map_err(|error| wrong(error.field, error.problem))?;
     let mut shared = vec![Rendered::new(&namespace(&cell, &namespace_name, pod_security))];
+    shared.extend(resource_quota(&cell, &namespace_name, &resources.quota).as_ref().map(Rendered::new));
+    shared.extend(limit_range(&cell, &namespace_name, &resources.containers).as_ref().map(Rendered::new));
     shared.extend(policies(cx, place, &cell, &namespace_name)?);
     let id = place.scope.id();
     let component_type = place.scope.component.spec.type_.as_str();
@@ -101,6 +109,7 @@ fn render(
         deployment,
         image: &source.image.written,
         pod_security,
+        resources: &resources,
         configuration_groups: &source.groups,
         labels: &workload_labels,
     })?;

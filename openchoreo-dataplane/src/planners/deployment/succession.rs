@@ -12,9 +12,8 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use openchoreo_core::conditions::{CommonReason, ConditionStatus, Finding, Reason};
-use openchoreo_core::hierarchy::{children, label_of, name_of, track_name};
+use openchoreo_core::hierarchy::{children, label_of, name_of, seniority, track_name};
 use openchoreo_core::kind::ObjectKey;
 use openchoreo_core::labels;
 use openchoreo_core::plan::{StatusDraft, Wanted};
@@ -124,10 +123,9 @@ fn rivals(cx: &PlanContext<'_>, deployment: &Deployment, place: &Place) -> Vec<A
     all
 }
 
-/// What a Deployment is ordered by among those in its place: who made it, its age, its name.
-fn rank(deployment: &Deployment) -> (bool, Option<Time>, String) {
-    let is_made = label_of(deployment, labels::OWNER).is_some();
-    (is_made, deployment.metadata.creation_timestamp.clone(), name_of(deployment).to_owned())
+/// What a Deployment is ordered by among those in its place: who made it, then which is the elder.
+fn rank(deployment: &Deployment) -> impl Ord + use<> {
+    (label_of(deployment, labels::OWNER).is_some(), seniority(deployment))
 }
 
 fn precedes(one: &Deployment, other: &Deployment) -> bool {
