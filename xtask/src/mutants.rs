@@ -23,6 +23,8 @@ const TOP: usize = 2;
 pub const EXPLAINED: &str = "docs/reliability.md";
 /// What cargo-mutants ends with where the unchanged code does not pass its tests.
 const BASELINE_FAILED: i32 = 4;
+/// What it ends with otherwise: all are noticed, some are not, or some make tests wait too long.
+const OUTCOMES: [i32; 3] = [0, 2, 3];
 
 /// What came of it.
 #[derive(Debug)]
@@ -73,8 +75,11 @@ pub fn since(reference: &str, minutes: u64) -> anyhow::Result<Outcome> {
         // Its copy of the tree has another path, but dependencies that are built need not be built again.
         command.env("CARGO_TARGET_DIR", root().join("target"));
     }
-    let status = run_until(&mut command, deadline)?;
-    ensure!(status.code() != Some(BASELINE_FAILED), "the tests of {} fail without a mutant", tested.join(", "));
+    if let Some(status) = run_until(&mut command, deadline)? {
+        let code = status.code();
+        ensure!(code != Some(BASELINE_FAILED), "the tests of {} fail without a mutant", tested.join(", "));
+        ensure!(code.is_some_and(|code| OUTCOMES.contains(&code)), "cargo mutants failed ({status})");
+    }
     if !results.join("mutants.json").exists() {
         return Ok(Outcome::Skipped(format!("nothing that differs from `{reference}` can be broken on purpose")));
     }
@@ -105,13 +110,13 @@ fn tested(diff: &str) -> Vec<&'static str> {
     noticing.map(|(_, name)| *name).collect()
 }
 
-/// Runs a command to its end, or interrupts it when its time is over.
-fn run_until(command: &mut Command, deadline: Instant) -> anyhow::Result<ExitStatus> {
+/// Runs a command to its end; or interrupts it when its time is over, and gives nothing.
+fn run_until(command: &mut Command, deadline: Instant) -> anyhow::Result<Option<ExitStatus>> {
     let mut child = command.spawn().context("cannot run cargo mutants")?;
     let mut is_interrupted = false;
     loop {
         if let Some(status) = child.try_wait().context("cannot wait for cargo mutants")? {
-            return Ok(status);
+            return Ok((!is_interrupted).then_some(status));
         }
         if !is_interrupted && Instant::now() >= deadline {
             // It ends the tests that it began, and removes its copy of the tree.

@@ -4,7 +4,7 @@ use openchoreo_core::kind::PlaneKey;
 use openchoreo_types::v1alpha1 as oc;
 use serde_json::Value;
 
-use crate::lab::{Lab, artifact, component, deployment, platform, reason, verdict};
+use crate::lab::{Lab, artifact, build, component, deployment, platform, reason, verdict};
 
 /// A component whose track deploys by itself, with nobody's Deployment.
 fn automatic() -> String {
@@ -119,10 +119,13 @@ fn a_deleted_track_takes_all_that_is_of_it() {
 }
 
 #[test]
-fn a_deleted_track_takes_artifacts_that_nothing_runs() {
+fn a_deleted_track_takes_builds_and_artifacts_that_nothing_runs() {
     let mut lab = Lab::with_organization(&platform(), "acme");
     lab.apply(&automatic().replace("autoDeploy: true", "autoDeploy: false"));
+    let of_track = "labels: {openchoreo.dev/component: cart, openchoreo.dev/deployment-track: main}";
+    lab.apply(&build("").replace("metadata: {", &format!("metadata: {{{of_track}, ")));
     lab.delete::<oc::DeploymentTrack>("acme", "cart-main");
+    assert_eq!(lab.control::<oc::Build>("acme", "one"), None);
     assert_eq!(lab.control::<oc::DeployableArtifact>("acme", "cart-v1"), None);
     assert_eq!(lab.control::<oc::DeploymentTrack>("acme", "cart-main"), None);
 }

@@ -171,7 +171,8 @@ impl Stage {
                     "observedGeneration": generation, "lastTransitionTime": "2026-02-01T00:00:00Z",
                 })
             };
-            let conditions = [condition("Accepted", accepted), condition("ResolvedRefs", resolved)];
+            let also = condition("PartiallyInvalid", "False");
+            let conditions = [also, condition("Accepted", accepted), condition("ResolvedRefs", resolved)];
             let report = json!({"parentRef": parent, "controllerName": "example/test", "conditions": conditions});
             json["status"] = json!({"parents": [report]});
             self.put::<HTTPRoute>(json);

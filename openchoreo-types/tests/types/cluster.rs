@@ -96,7 +96,8 @@ fn an_error_names_the_field_and_the_remedy() {
 fn credentials_never_show_in_debug_output() {
     let ways = [
         json!({"server": "https://a", "auth": {"bearerToken": {"value": "hunter2"}}}),
-        json!({"server": "https://a", "auth": {"mtls": {"clientCert": {"value": "C"}, "clientKey": {"value": "hunter2"}}}}),
+        json!({"server": "https://a",
+            "auth": {"mtls": {"clientCert": {"value": "C"}, "clientKey": {"value": "hunter2"}}}}),
         json!({"credentials": {"apiServerURL": "https://a", "token": "hunter2"}}),
         json!({"credentials": {"apiServerURL": "https://a", "token": {"value": "hunter2"}}}),
         json!({"credentials": {"apiServerURL": "https://a", "token": ["hunter2"]}}),
