@@ -14,10 +14,12 @@
 //! 5. [`planners`]: the platform kinds (Organization, Project, Environment, DataPlane, DeploymentPipeline, Component);
 //! 6. [`platform`]: all of that, chosen and checked; [`client`]: credentials and clients of planes;
 //! 7. [`engine::core`]: every decision of the engine, as one state machine;
-//! 8. [`offline`]: YAML in, objects out, with no cluster; with feature `engine` the driver in [`engine`].
+//! 8. [`offline`]: YAML in, objects out, with no cluster; with feature `testing` the simulator; with feature `engine` the
+//!    driver in [`engine`].
 //!
 //! Feature `client`: clients of the planes by registration, which survive the rotation of credentials. Feature `engine`:
-//! the loop that watches and applies.
+//! the loop that watches and applies. Feature `testing`: `simulation`, which runs the core and planners against modelled
+//! servers in any order.
 
 pub mod client;
 pub mod conditions;

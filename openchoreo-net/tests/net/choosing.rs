@@ -86,15 +86,15 @@ fn has_policies(spec: &Value) -> bool {
 
 fn several() -> Arc<Platform> {
     let others: [Arc<dyn Gateway>; 2] = [Arc::new(Ingresses), Arc::new(Careless)];
-    platform().gateways(others).build().map(Arc::new).expect("a platform")
+    platform().gateways(others).build().map(Arc::new).unwrap()
 }
 
 /// Lets the data plane name a gateway, or none.
 fn choose(stage: &mut Stage, name: Option<&str>) {
     let key = ObjectKey::of::<DataPlane>("acme", "plane");
-    let mut plane = stage.offline.world().get(&PlaneKey::Control, &key).expect("it is there").json();
+    let mut plane = stage.offline.world().get(&PlaneKey::Control, &key).unwrap().json();
     plane["metadata"]["annotations"] = name.map_or_else(|| json!({}), |name| json!({ GATEWAY: name }));
-    stage.offline.apply(plane).expect("it is a known kind");
+    stage.offline.apply(plane).unwrap();
     stage.settle();
 }
 
