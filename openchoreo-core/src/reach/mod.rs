@@ -74,8 +74,9 @@ pub struct Admission {
     pub gateway: Option<(String, String)>,
     /// The requests.
     pub requests: Requests,
-    /// Where they go; nothing where that cannot be told.
-    pub backend: Option<Backend>,
+    /// Where they go: each to one of these, so that whoever asks often enough comes to all. Empty where that cannot be
+    /// told, and where they are closed.
+    pub backends: BTreeSet<Backend>,
     /// What they must hold.
     pub protection: Protection,
     /// The endpoint that this is for, where the objects say so.
@@ -90,7 +91,7 @@ pub fn unknown_admissions(kinds: &[Kind], world: &World, plane: &PlaneKey) -> Ve
     let unknown = |(key, live): (ObjectKey, std::sync::Arc<crate::world::Stored>)| Admission {
         gateway: None,
         requests: Requests::all(),
-        backend: None,
+        backends: BTreeSet::new(),
         protection: Protection::unclear(Unclear::new(
             format!("what {key} lets in, which its gateway does not tell"),
             &live.json()["spec"].to_string(),

@@ -119,6 +119,17 @@ impl Passage {
     }
 }
 
+impl Pods {
+    /// Whether pods with some labels are among these.
+    pub fn takes(&self, labels: &BTreeMap<String, String>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Selected(selection) => selection.takes(labels),
+            Self::Others(selections) => !selections.iter().any(|selection| selection.takes(labels)),
+        }
+    }
+}
+
 impl Peers {
     fn covers(&self, other: &Self) -> bool {
         match (self, other) {
@@ -174,11 +185,28 @@ impl Selection {
     }
 }
 
+impl Requirement {
+    /// The key of the label.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::In(key, _) | Self::NotIn(key, _) | Self::Exists(key) | Self::Absent(key) => key,
+        }
+    }
+}
+
 impl PortRange {
     fn covers(&self, other: &Self) -> bool {
         (self.protocol.is_none() || self.protocol == other.protocol)
             && self.first <= other.first
             && other.last <= self.last
+    }
+
+    /// The ports that are in both.
+    pub fn common(&self, other: &Self) -> Option<Self> {
+        let is_one = self.protocol.is_none() || other.protocol.is_none() || self.protocol == other.protocol;
+        let (first, last) = (self.first.max(other.first), self.last.min(other.last));
+        let protocol = self.protocol.clone().or_else(|| other.protocol.clone());
+        (is_one && first <= last).then_some(Self { protocol, first, last })
     }
 
     fn holds(&self, protocol: &str, port: u16) -> bool {

@@ -8,9 +8,11 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Requests of a host, a path and a method.
+/// Requests of a listener, a host, a path and a method.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Requests {
+    /// The listener of the gateway that they come to, by its name; nothing for every listener.
+    pub listener: Option<String>,
     /// The host, in lower case. It may begin with `*.`; empty for every host.
     pub host: String,
     /// Where on the host.
@@ -35,25 +37,31 @@ pub enum Path {
 impl Requests {
     /// Every request.
     pub fn all() -> Self {
-        Self { host: String::new(), path: Path::Prefix("/".to_owned()), method: None, conditions: BTreeSet::new() }
+        Self {
+            listener: None,
+            host: String::new(),
+            path: Path::Prefix("/".to_owned()),
+            method: None,
+            conditions: BTreeSet::new(),
+        }
     }
 
     /// Whether all of the other are certainly among these.
     pub fn covers(&self, other: &Self) -> bool {
         host_covers(&self.host, &other.host)
             && self.path.covers(&other.path)
+            && self.listener.as_ref().is_none_or(|listener| other.listener.as_ref() == Some(listener))
             && self.method.as_ref().is_none_or(|method| other.method.as_ref() == Some(method))
             && self.conditions.is_subset(&other.conditions)
     }
 
     /// Whether a request may be in both.
     pub fn overlaps(&self, other: &Self) -> bool {
-        let is_same_method = match (&self.method, &other.method) {
-            (Some(one), Some(other)) => one == other,
-            _ => true,
-        };
+        let may_be_same =
+            |one: &Option<String>, other: &Option<String>| one.is_none() || other.is_none() || one == other;
         (host_covers(&self.host, &other.host) || host_covers(&other.host, &self.host))
-            && is_same_method
+            && may_be_same(&self.listener, &other.listener)
+            && may_be_same(&self.method, &other.method)
             && self.path.overlaps(&other.path)
     }
 
@@ -199,9 +207,12 @@ impl fmt::Display for Path {
 }
 
 impl fmt::Display for Requests {
-    /// Method and path; a path that ends with `/…` stands for everything there.
+    /// Method, path and listener; a path that ends with `/…` stands for everything there.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{} {}`", self.method.as_deref().unwrap_or("*"), self.path)?;
+        if let Some(listener) = &self.listener {
+            write!(f, ", at listener `{listener}`")?;
+        }
         for condition in &self.conditions {
             write!(f, ", with {condition}")?;
         }
@@ -276,6 +287,14 @@ mod tests {
         for (one, other) in together {
             assert!(one.overlaps(&other) && other.overlaps(&one), "{one} {other}");
         }
+    }
+
+    #[test]
+    fn what_comes_to_different_listeners_does_not_overlap() {
+        let at = |listener: Option<&str>| Requests { listener: listener.map(str::to_owned), ..Requests::all() };
+        let (every, http, https) = (at(None), at(Some("http")), at(Some("https")));
+        assert!(every.covers(&http) && !http.covers(&every) && !http.covers(&https));
+        assert!(every.overlaps(&http) && http.overlaps(&every) && !http.overlaps(&https));
     }
 
     #[test]

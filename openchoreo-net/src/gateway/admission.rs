@@ -44,31 +44,23 @@ fn of_route(policies: &Policies, key: &ObjectKey, route: &Value) -> Vec<Admissio
             let (protection, policy) = policies.protection(key, rule, gateway.as_ref());
             let causes: Vec<ObjectKey> =
                 written.iter().cloned().chain([key.clone()]).chain(policy.into_iter().cloned()).collect();
-            // One that leads nowhere still stands before others.
-            let mut backends = backends(rule, &key.namespace);
-            let leads_nowhere = backends.is_empty();
-            if leads_nowhere {
-                backends.push(None);
-            }
-            for (backend, host) in pairs(&backends, &or_one("hostnames", spec)) {
-                for one in or_one("matches", rule) {
-                    let (requests, problem) = requests(&host, &one);
-                    let protection = match problem {
-                        _ if leads_nowhere => Protection::Closed,
-                        Some(problem) => {
-                            Protection::unclear(Unclear::new(format!("{key}: {problem}"), &one.to_string()))
-                        }
-                        None => protection.clone(),
-                    };
-                    found.push(Admission {
-                        gateway: gateway.clone(),
-                        requests,
-                        backend: backend.clone(),
-                        protection,
-                        endpoint: endpoint.clone(),
-                        causes: causes.clone(),
-                    });
-                }
+            let backends = backends(rule, &key.namespace);
+            for (host, one) in pairs(&or_one("hostnames", spec), &or_one("matches", rule)) {
+                let (requests, problem) = requests(&parent, &host, &one);
+                let protection = match problem {
+                    // One that leads nowhere still stands before others.
+                    _ if backends.is_empty() => Protection::Closed,
+                    Some(problem) => Protection::unclear(Unclear::new(format!("{key}: {problem}"), &one.to_string())),
+                    None => protection.clone(),
+                };
+                found.push(Admission {
+                    gateway: gateway.clone(),
+                    requests,
+                    backends: backends.clone(),
+                    protection,
+                    endpoint: endpoint.clone(),
+                    causes: causes.clone(),
+                });
             }
         }
     }
@@ -87,26 +79,24 @@ fn gateway_of(parent: &Value, namespace: &str) -> Option<(String, String)> {
 }
 
 /// Where a rule sends requests, and copies of them; nothing at all where it answers itself.
-fn backends(rule: &Value, namespace: &str) -> Vec<Option<Backend>> {
+fn backends(rule: &Value, namespace: &str) -> BTreeSet<Backend> {
     let filters = items(rule, "filters");
     let is_redirect = |filter: &Value| text(filter, "type") == Some("RequestRedirect");
     let served =
         items(rule, "backendRefs").iter().filter(|backend| backend.get("weight").is_none_or(|weight| *weight != 0));
     let copied = filters.iter().filter_map(|filter| filter.get("requestMirror")?.get("backendRef"));
     let served = served.filter(|_| !filters.iter().any(is_redirect));
-    let read = |backend: &Value| {
-        Some(Backend {
-            kind: text(backend, "kind").unwrap_or("Service").to_owned(),
-            namespace: text(backend, "namespace").unwrap_or(namespace).to_owned(),
-            name: text(backend, "name")?.to_owned(),
-            port: backend.get("port").and_then(Value::as_i64),
-        })
+    let read = |backend: &Value| Backend {
+        kind: text(backend, "kind").unwrap_or("Service").to_owned(),
+        namespace: text(backend, "namespace").unwrap_or(namespace).to_owned(),
+        name: text(backend, "name").unwrap_or_default().to_owned(),
+        port: backend.get("port").and_then(Value::as_i64),
     };
     served.chain(copied).map(read).collect()
 }
 
-/// The requests of a match, and what is not understood of it.
-fn requests(host: &Value, one: &Value) -> (Requests, Option<String>) {
+/// The requests of a match at a parent of its route, and what is not understood of it.
+fn requests(parent: &Value, host: &Value, one: &Value) -> (Requests, Option<String>) {
     let mut problem = None;
     let path = one.get("path").unwrap_or(&Value::Null);
     let value = text(path, "value").unwrap_or("/").to_owned();
@@ -132,12 +122,14 @@ fn requests(host: &Value, one: &Value) -> (Requests, Option<String>) {
                 format!("{what} `{}` {is} `{}`", of("name"), of("value"))
             })
         });
+    let port = parent.get("port").and_then(Value::as_i64).map(|port| format!("port `{port}`"));
     let requests = Requests {
+        listener: text(parent, "sectionName").map(str::to_owned),
         host: host.as_str().unwrap_or_default().to_ascii_lowercase(),
         path,
         method: text(one, "method").map(str::to_owned),
         // What is not understood may leave some of them out, so that nothing certainly comes here.
-        conditions: conditions.chain(problem.clone()).collect(),
+        conditions: conditions.chain(port).chain(problem.clone()).collect(),
     };
     (requests, problem)
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use openchoreo_core::extension::PlatformSettings;
 use openchoreo_core::isolation::Direction;
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
-use openchoreo_core::reach::{Admission, EndpointName, Passage, Peers, Pods, PortRange, Protection};
+use openchoreo_core::reach::{Admission, Backend, EndpointName, Passage, Peers, Pods, PortRange, Protection};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -177,9 +177,7 @@ impl Access {
             Way::Requests { admission, .. } => requested(admission),
             Way::Connections { sides, pods, direction, peers, ports, .. } => {
                 let to = if *direction == Direction::Out { peers.to_string() } else { our_pods(sides, pods) };
-                let listed = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                let ports = if ports.is_empty() { "all ports".to_owned() } else { listed };
-                format!("{to} on {ports}")
+                format!("{to} on {}", port_words(ports))
             }
             Way::Listener { gateway: (namespace, name), listener, .. } => {
                 let ListenerWords { at, hosts, routes } = listener;
@@ -228,14 +226,23 @@ impl fmt::Display for Access {
 fn requested(admission: &Admission) -> String {
     let requests = &admission.requests;
     let host = if requests.host.is_empty() { "every host" } else { &requests.host };
-    let of = match (&admission.endpoint, &admission.backend) {
-        (Some(EndpointName { organization, project, component, environment, .. }), _) => {
+    let named = |Backend { kind, namespace, name, .. }: &Backend| format!("{kind} {namespace}/{name}");
+    let of = match &admission.endpoint {
+        Some(EndpointName { organization, project, component, environment, .. }) => {
             format!("component `{organization}/{project}/{component}` in `{environment}`")
         }
-        (None, Some(backend)) => format!("{} {}/{}", backend.kind, backend.namespace, backend.name),
-        (None, None) => "something".to_owned(),
+        None if admission.backends.is_empty() => "something".to_owned(),
+        None => admission.backends.iter().map(named).collect::<Vec<_>>().join(" and "),
     };
     format!("{requests} of {of} at `{host}`")
+}
+
+/// Ports, of which none are all.
+pub(super) fn port_words(ports: &BTreeSet<PortRange>) -> String {
+    if ports.is_empty() {
+        return "all ports".to_owned();
+    }
+    ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// How many namespaces are named in a sentence.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use openchoreo_core::reach::{Admission, Protection, Requests};
+use openchoreo_core::reach::{Admission, Backend, Protection, Requests};
 use serde::Serialize;
 
 use super::access::{Access, Way, shared};
@@ -94,31 +94,39 @@ impl Comparison<'_, '_> {
 
     /// Tells requests that an entry may serve, unless they certainly were served as well before.
     fn look_at(&self, entry: &Admission, requests: &Requests, gains: &mut BTreeSet<(Access, BTreeSet<Protection>)>) {
-        let before = self.known.serving(requests);
-        if entry.protection == Protection::Closed
-            || !self.entries.serving(requests).contains(&entry)
-            || self.is_known(entry, requests, &before)
-        {
+        if entry.protection == Protection::Closed || !self.entries.serving(requests).contains(&entry) {
             return;
         }
-        let admission = Admission { requests: requests.clone(), ..entry.clone() };
-        let is_alike = |old: &&&Admission| old.backend == entry.backend && old.protection != Protection::Closed;
+        let before = self.known.serving(requests);
+        let Some(backends) = self.new_backends(entry, requests, &before) else { return };
+        let admission = Admission { requests: requests.clone(), backends, ..entry.clone() };
+        let is_alike = |old: &&&Admission| {
+            let leads_there = old.backends == admission.backends || !old.backends.is_disjoint(&admission.backends);
+            leads_there && old.protection != Protection::Closed
+        };
         let otherwise = before.iter().filter(is_alike).map(|old| old.protection.clone()).collect();
         let (plane, who, _) = self.place;
         gains.extend(Access::requests(plane, who, &admission).map(|access| (access, otherwise)));
     }
 
-    /// Whether all that served some requests before certainly let in whom an entry does, to the same.
-    fn is_known(&self, entry: &Admission, requests: &Requests, before: &[&Admission]) -> bool {
+    /// The backends that some requests may reach by an entry and could not certainly reach before; nothing where all is
+    /// as it was.
+    fn new_backends(&self, entry: &Admission, requests: &Requests, before: &[&Admission]) -> Option<BTreeSet<Backend>> {
         // Served by the same on both sides, and not by the entry.
         let is_settled = |old: &Admission| self.entries.holds(old) && old.requests.are_served_before(&entry.requests);
-        let is_as_open = |old: &Admission| {
-            old.backend == entry.backend
-                && old.endpoint == entry.endpoint
-                && old.protection.admits_all_of(&entry.protection)
-        };
-        before.iter().any(|old| old.requests.covers(requests))
-            && before.iter().all(|old| is_settled(old) || is_as_open(old))
+        let is_as_open =
+            |old: &Admission| old.endpoint == entry.endpoint && old.protection.admits_all_of(&entry.protection);
+        let mut others = before.iter().filter(|old| !is_settled(old));
+        let is_served = before.iter().any(|old| old.requests.covers(requests));
+        if !is_served || !others.clone().all(|old| is_as_open(old)) {
+            return Some(entry.backends.clone());
+        }
+        if entry.backends.is_empty() {
+            return others.any(|old| !old.backends.is_empty()).then(BTreeSet::new);
+        }
+        let is_new = |backend: &&Backend| others.clone().any(|old| !old.backends.contains(*backend));
+        let new: BTreeSet<Backend> = entry.backends.iter().filter(is_new).cloned().collect();
+        (!new.is_empty()).then_some(new)
     }
 }
 

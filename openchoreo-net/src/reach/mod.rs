@@ -25,6 +25,7 @@
 
 mod access;
 mod changes;
+mod connections;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +43,7 @@ use serde_json::Value;
 
 pub use access::{Access, Home, ListenerWords, Side, Way, Who};
 pub use changes::{Change, Effect};
+pub use connections::{Connection, PodGroup, connections};
 
 /// The pods of a namespace by one dialect of network policies.
 type PodsKey = (PlaneKey, Home, Kind);
@@ -92,10 +94,7 @@ impl Reach {
         for dialect in platform.dialects() {
             let kinds = dialect.kinds();
             judged.extend(&kinds);
-            let Some(name) = kinds.first().copied() else { continue };
-            if kinds.iter().any(|kind| world.serves(plane, *kind) == Serves::No) {
-                continue;
-            }
+            let Some(name) = connections::dialect_at(dialect, world, plane) else { continue };
             let mut policies: BTreeMap<String, Vec<(ObjectKey, Value)>> = BTreeMap::new();
             for (key, live) in kinds.iter().flat_map(|kind| world.list(plane, &Select::all(*kind))) {
                 policies.entry(key.namespace.clone()).or_default().push((key, live.json()));

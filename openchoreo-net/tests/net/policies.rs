@@ -126,7 +126,7 @@ fn ranges(texts: &[&str]) -> Vec<AddressRange> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-fn address_in(range: &'static str) -> impl Strategy<Value = IpAddr> {
+pub(crate) fn address_in(range: &'static str) -> impl Strategy<Value = IpAddr> {
     let (first, bits) = range.split_once('/').unwrap();
     let (first, bits): (IpAddr, u32) = (first.parse().unwrap(), bits.parse().unwrap());
     any::<u128>().prop_map(move |noise| match first {
@@ -179,7 +179,7 @@ fn address() -> impl Strategy<Value = IpAddr> {
 }
 
 /// Labels that mean something to the platform, which tenants may claim as well.
-fn labels() -> impl Strategy<Value = BTreeMap<String, String>> {
+pub(crate) fn labels() -> impl Strategy<Value = BTreeMap<String, String>> {
     let gateways = ["choreo-external-gateway", "choreo-internal-gateway", "internal-acme", "internal-a-b"];
     let gateways = gateways.map(|gateway| (GATEWAY_LABEL, gateway));
     let resolvers = [("k8s-app", "kube-dns"), ("k8s-app", "metrics-server"), ("dns", "default")];

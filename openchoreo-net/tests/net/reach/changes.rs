@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use openchoreo_core::extension::{EndpointContext, Gateway, RenderError, RouteState};
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
-use openchoreo_core::labels::{OWNED_BY, OWNER, Owner};
+use openchoreo_core::labels::{OWNED_BY, OWNER, Owner, ROUTE_CLAIMED_FOR};
 use openchoreo_core::plan::Rendered;
 use openchoreo_core::platform::Platform;
 use openchoreo_core::reach::{Path, Protection};
@@ -206,6 +206,93 @@ fn a_route_that_stood_before_another_is_missed() {
     assert_eq!(changes.iter().map(told).collect::<Vec<_>>(), [sentence("lets", "until now")]);
 }
 
+/// Edits the one route of a scene.
+fn edit_route(scene: &mut Scene, edit: impl FnOnce(&mut Value)) {
+    let [(_, route)] = &scene.stage.offline.world().list(&scene.stage.plane, &Select::of::<HTTPRoute>())[..] else {
+        panic!("not one route")
+    };
+    let mut route = route.json();
+    edit(&mut route["spec"]);
+    scene.stage.put::<HTTPRoute>(route);
+}
+
+#[test]
+fn a_listener_that_a_route_leaves_or_enters_is_told() {
+    let mut scene = Scene::published(public(json!([])));
+    let at = |scene: &mut Scene, listener: Value| {
+        let changes = scene.changes(|scene| edit_route(scene, |spec| spec["parentRefs"][0]["sectionName"] = listener));
+        changes.iter().map(told).collect::<Vec<_>>()
+    };
+    let sentence = |verb: &str, where_: &str, other_side: &str| {
+        let what = format!("`* /api/…`{where_} of component `acme/shop/cart` in `development` at `{HOST}`");
+        format!("{verb} everybody reach {what} without a token or key; {other_side}")
+    };
+    let open = "now without a token or key";
+    assert_eq!(at(&mut scene, json!("https")), [sentence("no longer lets", "", open)]);
+    assert_eq!(
+        at(&mut scene, json!("http")),
+        [
+            sentence("lets", ", at listener `http`", "until now not at all"),
+            sentence("no longer lets", ", at listener `https`", "now not at all"),
+        ]
+    );
+    assert_eq!(at(&mut scene, Value::Null), [sentence("lets", "", "until now without a token or key")]);
+    let changes = scene.changes(|scene| edit_route(scene, |spec| spec["parentRefs"][0]["port"] = json!(8443)));
+    assert_eq!(changes.iter().map(told).collect::<Vec<_>>(), [sentence("no longer lets", "", open)]);
+}
+
+#[test]
+fn a_way_that_becomes_one_to_another_component_is_told() {
+    let mut scene = Scene::published(public(json!([])));
+    let changes = scene.changes(|scene| {
+        let mut route = scene.stage.offline.world().list(&scene.stage.plane, &Select::of::<HTTPRoute>())[0].1.json();
+        route["metadata"]["annotations"][ROUTE_CLAIMED_FOR] = json!("acme/shop/other/development/http");
+        scene.stage.put::<HTTPRoute>(route);
+    });
+    let [granted, withdrawn] = &changes[..] else { panic!("{changes:?}") };
+    assert!(told(granted).contains("component `acme/shop/other`"), "{granted}");
+    assert!(told(withdrawn).contains("component `acme/shop/cart`"), "{withdrawn}");
+}
+
+#[test]
+fn only_what_is_new_of_several_backends_is_told() {
+    let mut scene = Scene::published(public(json!([])));
+    let backends = |scene: &mut Scene, name: &str, weights: &[(&str, u8)]| {
+        let backends: Vec<Value> =
+            weights.iter().map(|(name, weight)| json!({"name": name, "port": 80, "weight": weight})).collect();
+        scene.changes(|scene| {
+            let mut renamed = Value::Null;
+            edit_route(scene, |spec| {
+                spec["rules"][0]["backendRefs"] = json!(backends);
+                renamed = spec.clone();
+            });
+            let namespace =
+                scene.stage.offline.world().list(&scene.stage.plane, &Select::of::<HTTPRoute>())[0].0.clone();
+            scene.take::<HTTPRoute>(|_| true);
+            let metadata = json!({"name": name, "namespace": namespace.namespace});
+            scene.stage.put::<HTTPRoute>(json!({"metadata": metadata, "spec": renamed}));
+        })
+    };
+    let told = |changes: Vec<Change>| -> Vec<(Effect, Vec<String>)> {
+        let backends = |change: &Change| {
+            let Way::Requests { admission, .. } = &change.access.way else { panic!("{change}") };
+            admission.backends.iter().map(|backend| backend.name.clone()).collect()
+        };
+        changes.iter().map(|change| (change.effect, backends(change))).collect()
+    };
+    backends(&mut scene, "a", &[("old", 1), ("new", 1)]);
+    assert_eq!(told(backends(&mut scene, "b", &[("old", 9), ("new", 1)])), []);
+    let expected = |effect, name: &str| vec![(effect, vec![name.to_owned()])];
+    assert_eq!(
+        told(backends(&mut scene, "c", &[("old", 9), ("new", 1), ("newer", 1)])),
+        expected(Effect::Grants, "newer")
+    );
+    assert_eq!(
+        told(backends(&mut scene, "d", &[("old", 0), ("new", 1), ("newer", 1)])),
+        expected(Effect::Withdraws, "old")
+    );
+}
+
 #[test]
 fn an_unrelated_edit_tells_nothing() {
     let mut scene = Scene::published(guarded());
@@ -263,7 +350,10 @@ fn pods_that_share_a_way_are_told_together_and_by_what_their_namespace_is_for() 
     let names: Vec<&str> = told.split('`').filter(|name| name.starts_with("dp-")).collect();
     assert_eq!((names.len(), names[1]), (2, second), "{told}");
     let owner = Owner::cell("acme", "shop", "development");
-    let labelled = |label: String| json!({"metadata": {"name": second, "labels": {OWNER: label}, "annotations": {OWNED_BY: owner.to_string()}}});
+    let labelled = |label: String| {
+        let annotations = json!({OWNED_BY: owner.to_string()});
+        json!({"metadata": {"name": second, "labels": {OWNER: label}, "annotations": annotations}})
+    };
     scene.stage.put::<Namespace>(labelled("somebody".to_owned()));
     assert_eq!(open(&scene), told, "an owner whose label is not the platform's");
     let label = scene.stage.offline.world().label_of(&owner);
@@ -313,8 +403,8 @@ fn what_opens_a_plane_beside_its_routes_is_told() {
     });
     let told = sentences(&changes).join("\n");
     for expected in [
-        "lets whoever reaches Gateway choreo-system/side-door reach Gateway choreo-system/side-door at HTTP 80 (`http`), \
-         which serves every host by routes of every namespace",
+        "lets whoever reaches Gateway choreo-system/side-door reach Gateway choreo-system/side-door at HTTP 80 (`http`\
+         ), which serves every host by routes of every namespace",
         "lets everybody reach Service cell/door beside every gateway (by `spec.type` `NodePort`)",
         "lets everybody reach whatever DataPlane acme/plane holds as nobody can tell (no answer)",
     ] {

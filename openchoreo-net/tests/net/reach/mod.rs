@@ -2,5 +2,6 @@
 //! by their documents only, and the simulated gateway.
 
 mod changes;
+mod connections;
 mod pods;
 mod requests;

@@ -173,7 +173,9 @@ fn a_policy_that_is_not_understood_may_let_everybody_through() {
             "CiliumNetworkPolicy",
             "/spec/ingress/0",
             "fromEndpoints",
-            json!([{"matchExpressions": [{"key": "k8s:io.kubernetes.pod.namespace", "operator": "NotIn", "values": ["a"]}]}]),
+            json!([{"matchExpressions": [
+                {"key": "k8s:io.kubernetes.pod.namespace", "operator": "NotIn", "values": ["a"]},
+            ]}]),
         ),
     ];
     for (kind, pointer, member, value) in edits {

@@ -261,12 +261,12 @@ fn copies_of_requests_reach_somebody_too() {
     let mirror = json!({"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "listener", "port": 80}}});
     route["spec"]["rules"][0]["filters"] = json!([mirror]);
     let read = admissions(&EnvoyGateway::default(), &objects);
-    assert!(read.iter().any(|one| one.backend.as_ref().is_some_and(|backend| backend.name == "listener")));
+    assert!(read.iter().any(|one| one.backends.iter().any(|backend| backend.name == "listener")));
     let redirect = json!({"type": "RequestRedirect", "requestRedirect": {"hostname": "elsewhere.example"}});
     let route = objects.iter_mut().find(|object| object["kind"] == "HTTPRoute").unwrap();
     route["spec"]["rules"][0]["filters"] = json!([redirect]);
     let closed = admissions(&EnvoyGateway::default(), &objects);
-    let is_closed = |one: &&Admission| one.protection == Protection::Closed && one.backend.is_none();
+    let is_closed = |one: &&Admission| one.protection == Protection::Closed && one.backends.is_empty();
     assert_eq!(
         closed.iter().filter(is_closed).count(),
         1,
