@@ -6,13 +6,14 @@ use std::path::Path;
 use std::process::Command;
 
 /// The examples by name, with the program that was built of each.
-const EXAMPLES: [(&str, &str); 7] = [
+const EXAMPLES: [(&str, &str); 8] = [
     ("blast_radius", env!("CARGO_BIN_EXE_blast_radius")),
     ("custom_naming", env!("CARGO_BIN_EXE_custom_naming")),
     ("embed_controller", env!("CARGO_BIN_EXE_embed_controller")),
     ("own_gateway", env!("CARGO_BIN_EXE_own_gateway")),
     ("own_kind", env!("CARGO_BIN_EXE_own_kind")),
     ("plane_clients", env!("CARGO_BIN_EXE_plane_clients")),
+    ("reach_of_a_change", env!("CARGO_BIN_EXE_reach_of_a_change")),
     ("render_component", env!("CARGO_BIN_EXE_render_component")),
 ];
 
@@ -57,6 +58,11 @@ fn a_data_plane_moves_to_a_gateway_of_ones_own() {
     let (before, while_moving) = printed.split_once("while").expect("two parts");
     assert!(before.contains("HTTPRoute") && !before.contains("Ingress"), "{printed}");
     assert!(while_moving.contains("HTTPRoute") && while_moving.contains("Ingress"), "{printed}");
+}
+
+#[test]
+fn what_an_edit_lets_whom_reach_is_told() {
+    insta::assert_snapshot!(run("reach_of_a_change"));
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod objects;
 mod passes;
 mod process;
 mod raw;
+mod reach;
 mod report;
 mod restart;
 mod site;
@@ -45,6 +46,8 @@ enum Command {
     Passes(passes::Args),
     /// One change to what all components depend on, and the exact difference it makes, without a cluster
     WhatIf(what_if::Args),
+    /// Who may reach what in a World at rest, and what an edit lets whom reach, without a cluster
+    Reach(reach::Args),
     /// What the platform makes of a component, by plane and kind, without a cluster
     Objects(objects::Args),
     /// Components from cold to Ready: time, requests, passes, memory and CPU time of the controller manager
@@ -69,6 +72,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Start(args) => start::run(&args),
         Command::Passes(args) => passes::run(&args),
         Command::WhatIf(args) => what_if::run(&args),
+        Command::Reach(args) => reach::run(&args),
         Command::Objects(args) => objects::run(&args),
         Command::Fleet(args) => fleet::run(&args).await,
         Command::Raw(args) => raw::run(&args).await,
