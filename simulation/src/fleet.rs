@@ -21,7 +21,7 @@ use crate::rules::{self, CLUSTERS, Cleaning, INSTALLATION, is_ours};
 const PLANES: [(&str, &str); 3] = [("one", "one"), ("twin", "one"), ("two", "two")];
 /// A component of which nobody deletes anything, and which so must go on running.
 const KEEPER: &str = "keeper";
-/// Components to which anything may happen, the project of each, and whether people promote them.
+/// Components to which anything may happen, and the project of each.
 const OTHERS: [(&str, &str); 2] = [("other", "shop"), ("worker", "back")];
 /// A component that is built.
 const BUILT: &str = "built";
@@ -37,7 +37,6 @@ pub struct Fleet {
     cleaning: Cleaning,
     /// Whether the keeper has run.
     has_run: bool,
-    has_promotion: BTreeSet<&'static str>,
 }
 
 impl Fleet {
@@ -57,7 +56,6 @@ impl Fleet {
             last_word: Vec::new(),
             cleaning: Cleaning::default(),
             has_run: false,
-            has_promotion: BTreeSet::new(),
         }
     }
 
@@ -69,7 +67,7 @@ impl Fleet {
     }
 
     /// What people have in mind, with each component there or not.
-    fn word(&self, choices: &mut Choices) -> Vec<Manifest> {
+    fn word(choices: &mut Choices) -> Vec<Manifest> {
         let mut word = vec![written::namespace(), written::organization()];
         word.extend(PLANES.map(|(name, server)| written::data_plane(name, server, "token")));
         word.push(written::build_plane("two"));
@@ -99,16 +97,16 @@ impl Fleet {
     }
 
     /// Somebody edits what was written, or what is in a cluster.
-    fn edit(&mut self, stage: &mut Stage) {
+    fn edit(stage: &mut Stage) {
         match stage.choices.pick(14) {
             0..=2 => {
-                let name = self.any_component(&mut stage.choices);
+                let name = any_component(&mut stage.choices);
                 let manifest = any_artifact(name, &mut stage.choices);
                 write(stage, manifest);
             }
             3 => remove_some(stage),
             4 => {
-                let manifests = self.word(&mut stage.choices.clone());
+                let manifests = Self::word(&mut stage.choices.clone());
                 let place = stage.choices.pick(manifests.len());
                 if let Some(manifest) = manifests.into_iter().nth(place) {
                     write(stage, manifest);
@@ -119,7 +117,7 @@ impl Fleet {
                 if stage.choices.percent(30) { remove(stage, &manifest) } else { write(stage, manifest) }
             }
             6 => {
-                let (name, server) = PLANES.get(stage.choices.pick(PLANES.len())).copied().unwrap_or(("one", "one"));
+                let (name, server) = stage.choices.one_of(PLANES);
                 let manifest = match stage.choices.pick(4) {
                     0 => written::unusable_data_plane(name),
                     number => written::data_plane(name, server, &format!("token-{number}")),
@@ -127,12 +125,11 @@ impl Fleet {
                 write(stage, manifest);
             }
             7 => {
-                let planes = ["two", "one", "twin", "nowhere"];
-                let plane = planes.get(stage.choices.pick(planes.len())).copied().unwrap_or("two");
+                let plane = stage.choices.one_of(["two", "one", "twin", "nowhere"]);
                 write(stage, written::environment(PRODUCTION, plane));
             }
             8 => {
-                let name = self.any_component(&mut stage.choices);
+                let name = any_component(&mut stage.choices);
                 let manifest = written::promotion(name);
                 if stage.choices.percent(40) { remove(stage, &manifest) } else { write(stage, manifest) }
             }
@@ -154,24 +151,20 @@ impl Fleet {
             _ => touch_by_hand(stage),
         }
     }
+}
 
-    fn any_component(&mut self, choices: &mut Choices) -> &'static str {
-        let all = [KEEPER, GUARDED, OTHERS[0].0, OTHERS[1].0];
-        let name = all.get(choices.pick(all.len())).copied().unwrap_or(KEEPER);
-        self.has_promotion.insert(name);
-        name
-    }
+fn any_component(choices: &mut Choices) -> &'static str {
+    choices.one_of([KEEPER, GUARDED, OTHERS[0].0, OTHERS[1].0])
 }
 
 fn any_openness(choices: &mut Choices) -> Openness {
-    let all = [Openness::Everybody, Openness::Guarded, Openness::Organization, Openness::Project];
-    all.get(choices.pick(all.len())).copied().unwrap_or(Openness::Everybody)
+    choices.one_of([Openness::Everybody, Openness::Guarded, Openness::Organization, Openness::Project])
 }
 
 /// An artifact of a component, as somebody may write it, right or wrong.
 fn any_artifact(component: &str, choices: &mut Choices) -> Manifest {
     let all = [Configuration::FromGroup, Configuration::Plain, Configuration::Missing, Configuration::Wrong];
-    let configuration = all.get(choices.pick(all.len())).copied().unwrap_or(Configuration::Plain);
+    let configuration = choices.one_of(all);
     let openness = match component {
         KEEPER => Openness::Everybody,
         GUARDED if choices.percent(40) => Openness::Project,
@@ -191,8 +184,7 @@ fn remove(stage: &mut Stage, (kind, object): &Manifest) {
 
 /// Somebody deletes something of a component that may go, or all of it in some order.
 fn remove_some(stage: &mut Stage) {
-    let names = [GUARDED, OTHERS[0].0, OTHERS[1].0, BUILT];
-    let name = names.get(stage.choices.pick(names.len())).copied().unwrap_or(GUARDED);
+    let name = stage.choices.one_of([GUARDED, OTHERS[0].0, OTHERS[1].0, BUILT]);
     let mut parts = vec![
         written::component(name, "shop"),
         written::artifact(name, 0, Openness::Project, Configuration::Plain),
@@ -213,7 +205,7 @@ fn remove_some(stage: &mut Stage) {
 
 /// Somebody changes what the platform keeps in a cluster: takes an object away, alters or unmarks it.
 fn touch_by_hand(stage: &mut Stage) {
-    let name = CLUSTERS.get(stage.choices.pick(CLUSTERS.len())).copied().unwrap_or("one");
+    let name = stage.choices.one_of(CLUSTERS);
     let is_fair_game =
         |(key, object): &(&ObjectKey, &Value)| is_ours(object) && !is_going(object) && !is_keepers(key, object);
     let server = stage.server(name);
@@ -262,7 +254,7 @@ impl Scenario for Fleet {
         }
         let word = match &self.wish {
             Some(wish) => wish.clone(),
-            None => self.word(&mut stage.choices),
+            None => Self::word(&mut stage.choices),
         };
         for manifest in word {
             write(stage, manifest);
@@ -270,7 +262,7 @@ impl Scenario for Fleet {
     }
 
     fn disturb(&mut self, stage: &mut Stage) {
-        self.edit(stage);
+        Self::edit(stage);
     }
 
     fn reacts_to(&self, happened: &Happened) -> bool {
@@ -287,15 +279,11 @@ impl Scenario for Fleet {
         self.what_runs_keeps_running(stage)
     }
 
-    fn act(&mut self, stage: &mut Stage, _: usize) {
-        self.edit(stage);
-    }
-
     fn last_word(&mut self, stage: &mut Stage) {
         if self.last_word.is_empty() {
             self.last_word = match &self.wish {
                 Some(wish) => wish.clone(),
-                None => self.word(&mut stage.choices),
+                None => Self::word(&mut stage.choices),
             };
         }
         let word = self.last_word.clone();

@@ -132,8 +132,6 @@ impl Scenario for Small<'_> {
         self.last_word(stage);
     }
 
-    fn disturb(&mut self, _: &mut Stage) {}
-
     fn reacts_to(&self, happened: &Happened) -> bool {
         clusters::reaction(happened).is_some()
     }

@@ -62,6 +62,11 @@ impl Choices {
         usize::try_from(next(&mut self.turn) % u64::try_from(alternatives).unwrap_or(u64::MAX)).unwrap_or(0)
     }
 
+    /// Picks one of these; the first in an ordinary turn.
+    pub fn one_of<T: Copy, const N: usize>(&mut self, alternatives: [T; N]) -> T {
+        alternatives[self.pick(N)]
+    }
+
     /// Whether something happens that happens so often in a hundred times, and never in an ordinary turn.
     pub fn percent(&mut self, percent: usize) -> bool {
         self.pick(100) >= 100 - percent.min(100)

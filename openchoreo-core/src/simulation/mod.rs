@@ -41,8 +41,8 @@ pub trait Scenario {
     /// What is written before anything happens.
     fn begin(&mut self, stage: &mut Stage);
 
-    /// Somebody does something: one of the edits of people or of other writers.
-    fn disturb(&mut self, stage: &mut Stage);
+    /// Somebody does something in a storm: one of the edits of people or of other writers.
+    fn disturb(&mut self, _stage: &mut Stage) {}
 
     /// A controller of a cluster has seen something, and does what it does then.
     fn react(&mut self, server: &mut Server, happened: &Happened);
@@ -57,7 +57,7 @@ pub trait Scenario {
     fn always(&mut self, stage: &Stage) -> Result<(), Violation>;
 
     /// Somebody does one of the things that are tried in small scopes, by its number.
-    fn act(&mut self, stage: &mut Stage, number: usize);
+    fn act(&mut self, _stage: &mut Stage, _number: usize) {}
 
     /// People say their last word, before everything calms down.
     fn last_word(&mut self, stage: &mut Stage);
