@@ -48,12 +48,23 @@ pub fn recorded(object: &Value) -> Vec<PlaneRef> {
 pub fn recorded_cells(object: &Value) -> Vec<String> {
     match list_of_status(object, "cells") {
         Some(cells) => cells.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        None => annotation_of(object, CELLS)
-            .into_iter()
-            .flat_map(|text| text.split(','))
-            .map(|cell| cell.trim().to_owned())
-            .collect(),
+        None => cells_of_annotation(annotation_of(object, CELLS)),
     }
+}
+
+/// The cells that an object records; `cells` gives those of its status.
+pub fn recorded_cells_by<K: PlatformKind>(object: &K, cells: impl Fn(&K::Status) -> &[String]) -> Vec<String> {
+    match object.status().filter(|status| status.observed_generation().is_some()) {
+        Some(status) => cells(status).to_vec(),
+        None => {
+            let annotations = object.meta().annotations.as_ref();
+            cells_of_annotation(annotations.and_then(|all| all.get(CELLS)).map(String::as_str))
+        }
+    }
+}
+
+fn cells_of_annotation(text: Option<&str>) -> Vec<String> {
+    text.into_iter().flat_map(|text| text.split(',')).map(|cell| cell.trim().to_owned()).collect()
 }
 
 /// Whether everything that a status records is recorded on the object already.

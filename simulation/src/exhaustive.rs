@@ -23,9 +23,6 @@ pub(crate) enum Besides {
     Lag,
 }
 
-/// Watches of a manager: of the control plane and of two clusters.
-const WATCHES: usize = 64;
-
 /// Does each thing, and each other thing at every turn of the course of the first.
 pub(crate) fn all(platform: &Arc<Platform>, args: &Args) -> anyhow::Result<ExitCode> {
     let scope = Scope::new(platform).map_err(|violation| anyhow!("a small scope cannot begin: {violation}"))?;
@@ -47,17 +44,17 @@ pub(crate) fn all(platform: &Arc<Platform>, args: &Args) -> anyhow::Result<ExitC
             let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
             failures.push((Script(script.to_vec()), violation.to_string()));
         }
-        length
+        (length, report.watches)
     };
     let work = || {
         while let Some(first) = firsts.get(next.fetch_add(1, Ordering::Relaxed)) {
             let begin = (0, Interruption::Act(*first));
-            let length = run(&[begin]);
+            let (length, _) = run(&[begin]);
             for second in (0..names.len()).filter(|second| second != first) {
                 for turn in (0..=length).take_while(|_| !is_over()) {
                     let both = [begin, (turn, Interruption::Act(second))];
-                    let all = run(&both);
-                    besides(args.besides, all).into_iter().for_each(|third| {
+                    let (all, watches) = run(&both);
+                    besides(args.besides, all, watches).into_iter().for_each(|third| {
                         let mut script = both.to_vec();
                         script.push(third);
                         script.sort_by_key(|(turn, _)| *turn);
@@ -96,12 +93,12 @@ fn replay(scope: &Scope, script: &Script, names: &[&str]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Everything that happens beside, of a course of a length.
-fn besides(what: Option<Besides>, length: u64) -> Vec<(u64, Interruption)> {
+/// Everything that happens beside, of a course of a length and with so many watches.
+fn besides(what: Option<Besides>, length: u64, watches: usize) -> Vec<(u64, Interruption)> {
     match what {
         None => Vec::new(),
         Some(Besides::Crash) => (0..=length).map(|turn| (turn, Interruption::Crash)).collect(),
-        Some(Besides::Lag) => (0..WATCHES).map(|watch| (0, Interruption::Lag(watch))).collect(),
+        Some(Besides::Lag) => (0..watches).map(|watch| (0, Interruption::Lag(watch))).collect(),
     }
 }
 

@@ -185,10 +185,10 @@ pub(super) fn is_last_there(cx: &PlanContext<'_>, build: &Build, organization: &
             && claimed_organization(cx, &key.namespace).is_none_or(|of| of == organization)
     };
     // Those that are there by another registration of the cluster are there too.
-    let twins = planes_of(cx, plane)
+    let mut twins = planes_of(cx, plane)
         .into_iter()
         .filter(|twin| cx.may_be_same_cluster(&PlaneKey::Remote(twin.clone()), &PlaneKey::Remote(plane.clone())));
-    !twins.into_iter().any(|twin| {
+    !twins.any(|twin| {
         let select = Select::of::<Build>().index(INDEX_PLANE, record::words(&twin));
         cx.control().list_stored(&select).iter().any(|(key, other)| stays(key, other))
     })

@@ -128,6 +128,8 @@ pub struct Report {
     pub requests: u64,
     /// How many things happened.
     pub turns: u64,
+    /// How many watches each manager had in the end.
+    pub watches: usize,
 }
 
 /// Runs a scenario: the storm, people's last word, the calm after it, and what must hold then.
@@ -183,7 +185,8 @@ pub fn run_small(
 
 fn report(stage: Stage, violation: Option<Violation>) -> Report {
     let requests = stage.sent();
-    Report { choices: stage.storm_choices, violation, trace: stage.trace, requests, turns: stage.turns }
+    let watches = stage.managers.first().map_or(0, |manager| manager.followers.len());
+    Report { choices: stage.storm_choices, violation, trace: stage.trace, requests, turns: stage.turns, watches }
 }
 
 impl Report {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::choices::Choices;
 use super::manager::{CONTROL, Manager, Servers};
 use super::server::{Server, key_of};
-use crate::engine::core::{Core, CoreSettings};
+use crate::engine::core::CoreSettings;
 use crate::kind::{Kind, ObjectKey};
 use crate::platform::Platform;
 
@@ -58,11 +58,6 @@ impl Stage {
     pub fn delete(&mut self, key: &ObjectKey) {
         self.note(|| format!("somebody deletes {key}"));
         self.control().delete(key);
-    }
-
-    /// The core that leads.
-    pub fn core(&self) -> Option<&Core> {
-        self.managers.get(self.leader).map(|manager| &manager.core)
     }
 
     /// Adds a line to the trace.

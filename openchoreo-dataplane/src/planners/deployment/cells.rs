@@ -15,7 +15,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Namespace;
 use openchoreo_core::hierarchy::{ComponentScope, children_of, claimed_organization, name_of, namespaces_of_project};
 use openchoreo_core::kind::{Kind, ObjectKey, PlaneKey};
-use openchoreo_core::labels::{self, Owner, annotations};
+use openchoreo_core::labels::{self, Owner};
 use openchoreo_core::planner::PlanContext;
 use openchoreo_core::platform::INDEX_PROJECT;
 use openchoreo_core::record;
@@ -89,13 +89,7 @@ fn recorded(cx: &PlanContext<'_>, deployment: &Deployment) -> Vec<Cell> {
 
 /// The cells that a Deployment records, as it does.
 pub(super) fn recorded_words(deployment: &Deployment) -> Vec<String> {
-    match deployment.status.as_ref().filter(|status| status.observed_generation.is_some()) {
-        Some(status) => status.cells.clone(),
-        None => {
-            let made_for = deployment.metadata.annotations.as_ref().and_then(|all| all.get(annotations::CELLS));
-            made_for.into_iter().flat_map(|text| text.split(',')).map(|cell| cell.trim().to_owned()).collect()
-        }
-    }
+    record::recorded_cells_by(deployment, |status| &status.cells)
 }
 
 /// Whether a cell goes with its organization, environment or plane, whoever is still in it. What is merely missing
